@@ -1,0 +1,84 @@
+"""`transaction`, the only way to write, and `reading`, which may use a replica."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from notilog import jobs
+from notilog.config import Settings
+from notilog.db.pools import DatabaseSettings, Pools, open_pools
+from notilog.errors import Unavailable
+
+_pools: Pools | None = None
+
+
+async def open_database(settings: Settings) -> None:
+    """Open this process's pools; hosts are found in the background."""
+    global _pools  # noqa: PLW0603  one set of pools a process
+    url = settings.core.database_url.get_secret_value()
+    _pools = open_pools(url, settings.section(DatabaseSettings))
+
+
+async def close_database() -> None:
+    global _pools  # noqa: PLW0603
+    pools, _pools = _pools, None
+    if pools is not None:
+        await pools.close()
+
+
+def pools() -> Pools:
+    """The open pools of this process.
+
+    Raises:
+        LookupError: `open_database` was not called.
+    """
+    if _pools is None:
+        raise LookupError("the database is not open")
+    return _pools
+
+
+@asynccontextmanager
+async def transaction() -> AsyncIterator[AsyncSession]:
+    """A session on the primary that commits at the end of the block.
+
+    Wake-ups asked for with `jobs.wake` inside the block are sent after the commit.
+
+    Raises:
+        Unavailable: no primary answers, or the connection broke.
+    """
+    with jobs.collecting() as wakeups:
+        async with _session(read_only=False) as session:
+            yield session
+            await session.commit()
+    await jobs.send(wakeups)
+
+
+@asynccontextmanager
+async def reading() -> AsyncIterator[AsyncSession]:
+    """A session for reading, on the least loaded replica or the primary.
+
+    What was just written may not be there yet; read your own writes in a `transaction`.
+
+    Raises:
+        Unavailable: no host answers, or the connection broke.
+    """
+    async with _session(read_only=True) as session:
+        yield session
+
+
+@asynccontextmanager
+async def _session(*, read_only: bool) -> AsyncIterator[AsyncSession]:
+    try:
+        async with (
+            pools().acquire(read_only=read_only) as connection,
+            AsyncSession(connection, expire_on_commit=False, autoflush=False) as session,
+        ):
+            yield session
+    except TimeoutError as error:
+        raise Unavailable("the database does not answer") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise Unavailable("the connection to the database broke") from error
+        raise

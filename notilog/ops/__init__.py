@@ -1,0 +1,1 @@
+"""Running NotiLog: the ``notilog`` command and the embedded servers."""
