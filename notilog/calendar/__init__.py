@@ -1,0 +1,1 @@
+"""The shared calendar: events, who takes part, and when they are reminded."""

@@ -1,0 +1,101 @@
+"""Bringing the database to the newest revision; Alembic does it, on a connection of ours."""
+
+import asyncio
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from hasql.utils import split_dsn
+from sqlalchemy import Connection, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from notilog.errors import Unavailable
+
+
+def _config() -> Config:
+    spec = find_spec("migrations")
+    if spec is None or spec.origin is None:
+        raise LookupError("the package 'migrations' is not installed beside 'notilog'")
+    config = Config()
+    config.set_main_option("script_location", str(Path(spec.origin).parent))
+    config.set_main_option("file_template", "%%(year)d%%(month).2d%%(day).2d_%%(slug)s")
+    return config
+
+
+def head() -> str | None:
+    """The newest revision that this version of NotiLog knows."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+async def upgrade(url: str) -> tuple[str | None, str | None]:
+    """Apply what is missing on the primary; returns the revision before and after.
+
+    Safe to call from several nodes at once: one migrates, the others wait for it.
+
+    Raises:
+        Unavailable: none of the hosts of ``url`` is a primary that answers.
+    """
+
+    def run(connection: Connection) -> tuple[str | None, str | None]:
+        before = _revision(connection)
+        command.upgrade(_with(connection), "head")
+        return before, _revision(connection)
+
+    return await _on_primary(url, run)
+
+
+async def revision(url: str) -> str | None:
+    """The revision that the database is at; None for an empty one."""
+    return await _on_primary(url, _revision)
+
+
+async def autogenerate(url: str, message: str) -> None:
+    """Write a new migration: the difference between the tables' classes and the database."""
+
+    def run(connection: Connection) -> None:
+        command.revision(_with(connection), message=message, autogenerate=True)
+
+    await _on_primary(url, run)
+
+
+async def check(url: str) -> None:
+    """Fail when the tables' classes and the migrated database differ (``alembic check``)."""
+    await _on_primary(url, lambda connection: command.check(_with(connection)))
+
+
+def _with(connection: Connection) -> Config:
+    config = _config()
+    config.attributes["connection"] = connection
+    return config
+
+
+def _revision(connection: Connection) -> str | None:
+    current = MigrationContext.configure(connection).get_current_revision()
+    connection.rollback()
+    return current
+
+
+async def _on_primary(url: str, run: Any) -> Any:
+    failures = []
+    for dsn in split_dsn(url):
+        engine = create_async_engine(
+            make_url(str(dsn)).set(drivername="postgresql+psycopg"),
+            connect_args={"connect_timeout": 5, "application_name": "notilog-migrate"},
+        )
+        try:
+            async with engine.connect() as connection:
+                if (await connection.scalar(text("SELECT pg_is_in_recovery()"))) is False:
+                    await connection.rollback()
+                    return await connection.run_sync(run)
+                failures.append(f"{dsn.netloc} is a replica")
+        except (OperationalError, asyncio.TimeoutError) as error:
+            failures.append(f"{dsn.netloc}: {str(error).splitlines()[0]}")
+        finally:
+            await engine.dispose()
+    raise Unavailable("no primary PostgreSQL: " + "; ".join(failures))

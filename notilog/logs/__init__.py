@@ -1,0 +1,1 @@
+"""Log records: taking them in, storing them, finding them."""

@@ -1,0 +1,1 @@
+"""Deliveries: one message to one person on one channel, decided once and sent until it arrives."""

@@ -1,0 +1,1 @@
+"""Real servers for the tests: PostgreSQL and Redis from the wheels, RabbitMQ from Debian."""
