@@ -24,13 +24,18 @@ class Wakeup:
 
 Sender = Callable[[Wakeup], Awaitable[None]]
 
-_sender: Sender | None = None
+
+async def _unbound(wakeup: Wakeup) -> None:
+    raise LookupError(f"no sender is bound in this process for {wakeup.task}")
+
+
+_sender: Sender = _unbound
 _pending: ContextVar[list[Wakeup] | None] = ContextVar("notilog_wakeups", default=None)
 
 
 def bind(sender: Sender) -> None:
     """Make ``sender`` the way this process sends wake-ups."""
-    global _sender  # noqa: PLW0603  one sender a process, bound once at start
+    global _sender  # noqa: PLW0603  one sender a process
     _sender = sender
 
 
@@ -63,8 +68,6 @@ async def send(wakeups: list[Wakeup]) -> None:
     """Send what was gathered; a failure is logged, the sweep will find the rows."""
     for wakeup in wakeups:
         try:
-            if _sender is None:
-                raise LookupError("no sender is bound in this process")
             await _sender(wakeup)
-        except Exception:  # noqa: BLE001  any broker failure means the same: the sweep will do it
+        except Exception:
             log.warning("wakeup_not_sent", task=wakeup.task, exc_info=True)

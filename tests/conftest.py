@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import redis
+
 from notilog import settings as schema
 from notilog.config import Settings
 from notilog.db.session import close_database, open_database
-
 from tests.servers import postgres, rabbitmq
 from tests.servers import redis as redis_server
 

@@ -66,7 +66,7 @@ class ParticipantRow(Row):
 
 
 class ReminderRow(Row):
-    """A rule such as "15 minutes before, by e-mail" with the next instant at which that falls due."""
+    """A rule such as "15 minutes before, by e-mail" and when that falls due next."""
 
     __tablename__ = "reminders"
     __table_args__ = (

@@ -1,9 +1,9 @@
 """Bringing the database to the newest revision; Alembic does it, on a connection of ours."""
 
-import asyncio
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -16,6 +16,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from notilog.errors import Unavailable
+
+Result = TypeVar("Result")
 
 
 def _config() -> Config:
@@ -81,7 +83,7 @@ def _revision(connection: Connection) -> str | None:
     return current
 
 
-async def _on_primary(url: str, run: Any) -> Any:
+async def _on_primary(url: str, run: Callable[[Connection], Result]) -> Result:
     failures = []
     for dsn in split_dsn(url):
         engine = create_async_engine(
@@ -94,7 +96,7 @@ async def _on_primary(url: str, run: Any) -> Any:
                     await connection.rollback()
                     return await connection.run_sync(run)
                 failures.append(f"{dsn.netloc} is a replica")
-        except (OperationalError, asyncio.TimeoutError) as error:
+        except (TimeoutError, OperationalError) as error:
             failures.append(f"{dsn.netloc}: {str(error).splitlines()[0]}")
         finally:
             await engine.dispose()

@@ -159,10 +159,22 @@ def _initialise(cluster: Postgres) -> None:
         _admit(cluster.user, making, password_file, cluster.bin_path)
     _run(
         cluster,
-        ("initdb", "-D", str(making), "-U", ACCOUNT, f"--pwfile={password_file}", "--auth=scram-sha-256"),
+        (
+            "initdb",
+            "-D",
+            str(making),
+            "-U",
+            ACCOUNT,
+            f"--pwfile={password_file}",
+            "--auth=scram-sha-256",
+        ),
         ("--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
     )
-    _run(cluster, ("postgres", "--single", "-D", str(making), "postgres"), stdin=f"CREATE DATABASE {DATABASE}\n")
+    _run(
+        cluster,
+        ("postgres", "--single", "-D", str(making), "postgres"),
+        stdin=f"CREATE DATABASE {DATABASE}\n",
+    )
     password_file.unlink()
     making.rename(cluster.data)
 

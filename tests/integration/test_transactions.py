@@ -1,10 +1,11 @@
 """`transaction` commits or rolls back as a whole, and wakes tasks only after the commit."""
 
 import pytest
+from sqlalchemy import text
+
 from notilog import jobs
 from notilog.db.session import reading, transaction
 from notilog.jobs import Wakeup
-from sqlalchemy import text
 
 
 @pytest.fixture

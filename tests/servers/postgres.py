@@ -9,10 +9,10 @@ from itertools import count
 from pathlib import Path
 
 import psycopg
-from notilog.db import migrate
-from notilog.ops.embedded import Postgres, prepare_postgres
 from psycopg import sql
 
+from notilog.db import migrate
+from notilog.ops.embedded import Postgres, prepare_postgres
 from tests.servers.process import running, wait_until
 
 TEMPLATE = "migrated"

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import kombu
-from notilog.ops.embedded import Program
 
+from notilog.ops.embedded import Program
 from tests.servers.process import running, wait_until
 
 BINARIES = Path("/usr/lib/rabbitmq/bin")

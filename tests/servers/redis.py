@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import redis
-from notilog.ops.embedded import Redis, prepare_redis
 
+from notilog.ops.embedded import Redis, prepare_redis
 from tests.servers.process import running, wait_until
 
 
