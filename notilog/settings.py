@@ -5,8 +5,12 @@ from pathlib import Path
 from notilog import config
 from notilog.config import Section, Settings
 from notilog.db.pools import DatabaseSettings
+from notilog.notifications.channels import CHANNELS
 
-SECTIONS: list[type[Section]] = [DatabaseSettings]
+SECTIONS: list[type[Section]] = [
+    DatabaseSettings,
+    *(channel.settings for channel in CHANNELS.values()),
+]
 
 
 def load(*, directory: Path | None = None) -> Settings:

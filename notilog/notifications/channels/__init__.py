@@ -1,0 +1,25 @@
+"""The channels, one file each; their names are what reminders ask for."""
+
+from notilog import config
+from notilog.errors import NotFound
+from notilog.notifications.channels.channel import Channel
+from notilog.notifications.channels.email import EmailChannel
+from notilog.notifications.channels.log import LogChannel
+from notilog.notifications.channels.webhook import WebhookChannel
+
+CHANNELS: dict[str, type[Channel]] = {
+    "log": LogChannel,
+    "email": EmailChannel,
+    "webhook": WebhookChannel,
+}
+
+
+def open_channel(kind: str) -> Channel:
+    """A channel with its current settings; close it after use.
+
+    Raises:
+        NotFound: there is no such channel.
+    """
+    if kind not in CHANNELS:
+        raise NotFound(f"no channel {kind!r}; there are {', '.join(CHANNELS)}")
+    return CHANNELS[kind](config.section(CHANNELS[kind].settings))

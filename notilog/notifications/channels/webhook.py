@@ -1,0 +1,157 @@
+"""The channel ``webhook``: a POST that is signed as Standard Webhooks asks."""
+
+from base64 import b64decode
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import ClassVar
+
+import msgspec
+from aiohttp import ClientError, ClientResponse, ClientSession
+from pydantic import Field, SecretStr, field_validator
+from standardwebhooks import Webhook
+
+from notilog import clock
+from notilog.config import Section
+from notilog.errors import SendFailed
+from notilog.notifications.channels import outbound
+from notilog.notifications.channels.channel import Message, Recipient
+
+MINIMAL_SECRET = 16
+MAX_RETRY_AFTER = 24 * 3600.0
+# An answer is read, and forgotten, only so that its connection can carry the next request.
+ANSWER_BYTES = 65536
+REQUEST_TIMEOUT, TOO_EARLY, TOO_MANY = 408, 425, 429
+REDIRECT, SERVER_ERROR = 300, 500
+
+
+class Config(Section):
+    """Where to POST; without ``url`` and ``secret`` the channel is not configured."""
+
+    section: ClassVar[str] = "channels.webhook"
+
+    url: SecretStr = Field(SecretStr(""), description="http or https; it may hold a password")
+    secret: SecretStr = Field(
+        SecretStr(""), description="base64, with or without whsec_; signs every request"
+    )
+    allow_private: bool = Field(False, description="permit targets with private addresses")
+    timeout: float = Field(10.0, gt=0, le=20, description="seconds an answer may take")
+    concurrency: int = Field(50, ge=1, le=1000, description="requests at once")
+
+    @field_validator("secret")
+    @classmethod
+    def _base64(cls, value: SecretStr) -> SecretStr:
+        encoded = value.get_secret_value().removeprefix("whsec_")
+        if encoded and len(b64decode(encoded, validate=True)) < MINIMAL_SECRET:
+            raise ValueError(f"must hold at least {MINIMAL_SECRET} bytes")
+        return value
+
+
+class WebhookChannel:
+    label: ClassVar[str] = "Webhook"
+    settings: ClassVar[type[Section]] = Config
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._session: ClientSession | None = None
+
+    @property
+    def concurrency(self) -> int:
+        return self._config.concurrency
+
+    @staticmethod
+    def recipient(to: str) -> Recipient:
+        return Recipient(login=to, url=to)
+
+    def missing(self) -> tuple[str, ...]:
+        return tuple(
+            f"NOTILOG_CHANNELS__WEBHOOK__{name}"
+            for name, value in (("URL", self._config.url), ("SECRET", self._config.secret))
+            if not value.get_secret_value()
+        )
+
+    async def send(self, message: Message, to: Recipient) -> None:
+        config = self._config
+        url = outbound.target(
+            to.url or config.url.get_secret_value(), allow_private=config.allow_private
+        )
+        body = self._body(message, to)
+        try:
+            async with self._client().post(
+                url, data=body, headers=self._headers(message, body), allow_redirects=False
+            ) as answer:
+                await answer.content.read(ANSWER_BYTES)
+                _judge(answer)
+        except TimeoutError as error:
+            raise SendFailed(f"HTTP: no answer within {config.timeout:g} s") from error
+        except (ClientError, OSError) as error:
+            raise SendFailed(f"HTTP: {type(error).__name__}") from error
+
+    async def close(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _client(self) -> ClientSession:
+        if self._session is None:
+            self._session = outbound.session(
+                timeout=self._config.timeout,
+                connections=self._config.concurrency,
+                allow_private=self._config.allow_private,
+            )
+        return self._session
+
+    def _body(self, message: Message, to: Recipient) -> bytes:
+        return msgspec.json.encode(
+            {
+                "type": message.kind,
+                "timestamp": message.composed_at,
+                "data": {
+                    **message.data,
+                    "login": to.login,
+                    "title": message.title,
+                    "text": message.text,
+                },
+            }
+        )
+
+    def _headers(self, message: Message, body: bytes) -> dict[str, str]:
+        now = clock.now()
+        signature = Webhook(self._config.secret.get_secret_value()).sign(
+            str(message.id), now, body.decode()
+        )
+        return {
+            "Content-Type": "application/json",
+            "User-Agent": "NotiLog",
+            "Idempotency-Key": str(message.id),
+            "webhook-id": str(message.id),
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": signature,
+        }
+
+
+def _judge(answer: ClientResponse) -> None:
+    status = answer.status
+    if status < REDIRECT:
+        return
+    temporary = status >= SERVER_ERROR or status in {REQUEST_TIMEOUT, TOO_EARLY, TOO_MANY}
+    raise SendFailed(
+        f"HTTP {status}",
+        permanent=not temporary,
+        retry_after=_retry_after(answer.headers.get("Retry-After"), clock.now()),
+    )
+
+
+def _retry_after(value: str | None, now: datetime) -> float | None:
+    """Seconds to wait, from a number or a date; None when the header says nothing usable."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value) if value.strip().isdigit() else _until(value, now)
+    except ValueError:
+        return None
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER)
+
+
+def _until(value: str, now: datetime) -> float:
+    at = parsedate_to_datetime(value)
+    return (at.replace(tzinfo=at.tzinfo or now.tzinfo) - now).total_seconds()

@@ -1,0 +1,203 @@
+"""Deliveries: what was decided to be sent, to whom, and what became of it.
+
+A decision is taken once: the unique key (event, occurrence, person, channel, offset) makes a
+second one impossible. Sending is the business of ``sending.py``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import CursorResult, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from uuid_utils.compat import uuid7
+
+from notilog import jobs
+from notilog.errors import Conflict, Invalid, NotFound
+from notilog.notifications.tables import DeliveryRow
+from notilog.users.caller import Caller
+from notilog.users.tables import UserRow
+
+SEND = "deliveries.send"
+STATUSES = ("pending", "sending", "sent", "missed", "withdrawn", "dead")
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """That this person is to be told this, on this channel, at this instant.
+
+    ``missed`` decisions are recorded and never sent; ``content`` is what the message says.
+    """
+
+    kind: str
+    event_id: UUID
+    occurrence_start: datetime
+    before: str
+    user_id: UUID
+    channel: str
+    priority: int
+    content: dict[str, Any]
+    due_at: datetime
+    status: Literal["pending", "missed"] = "pending"
+    late: bool = False
+
+
+_DECIDE = text(
+    """
+    INSERT INTO deliveries (id, kind, event_id, occurrence_start, before, user_id, channel,
+                            priority, content, due_at, attempt_at, status, late)
+    SELECT id, kind, event_id, occurrence_start, before, user_id, channel,
+           priority, CAST(content AS jsonb), due_at, due_at, status, late
+    FROM unnest(
+        CAST(:id AS uuid[]), CAST(:kind AS text[]), CAST(:event_id AS uuid[]),
+        CAST(:occurrence_start AS timestamptz[]), CAST(:before AS text[]),
+        CAST(:user_id AS uuid[]), CAST(:channel AS text[]), CAST(:priority AS smallint[]),
+        CAST(:content AS text[]), CAST(:due_at AS timestamptz[]), CAST(:status AS text[]),
+        CAST(:late AS boolean[])
+    ) AS decided (id, kind, event_id, occurrence_start, before, user_id, channel,
+                  priority, content, due_at, status, late)
+    ON CONFLICT (event_id, occurrence_start, user_id, channel, before) DO UPDATE
+    SET content = excluded.content, priority = excluded.priority, due_at = excluded.due_at,
+        attempt_at = excluded.attempt_at, status = excluded.status, late = excluded.late,
+        attempts = 0, last_error = NULL
+    WHERE deliveries.status = 'withdrawn'
+    """
+)
+
+
+async def decide(tx: AsyncSession, decisions: Sequence[Decision]) -> int:
+    """Record decisions and count those that are new; a withdrawn one is taken again.
+
+    The caller wakes the channels: it knows which of them are due soon.
+    """
+    unique = {
+        (d.event_id, d.occurrence_start, d.user_id, d.channel, d.before): d for d in decisions
+    }
+    if not unique:
+        return 0
+    rows = list(unique.values())
+    columns: dict[str, list[Any]] = {
+        name: [getattr(row, name) for row in rows]
+        for name in Decision.__dataclass_fields__
+        if name != "content"
+    }
+    columns["id"] = [uuid7() for _ in rows]
+    columns["content"] = [msgspec.json.encode(row.content).decode() for row in rows]
+    return _changed(await tx.execute(_DECIDE, columns))
+
+
+async def withdraw(
+    tx: AsyncSession, event_id: UUID, *, user_id: UUID | None = None, before: str | None = None
+) -> int:
+    """Take back what was not sent yet, of an event, a person or an offset; counts the rows.
+
+    What is being sent right now is taken back too, so that it is not tried again; if it does
+    arrive, its row says ``sent`` all the same.
+    """
+    statement = (
+        update(DeliveryRow)
+        .where(DeliveryRow.event_id == event_id, DeliveryRow.status.in_(("pending", "sending")))
+        .values(status="withdrawn")
+        .execution_options(synchronize_session=False)
+    )
+    if user_id is not None:
+        statement = statement.where(DeliveryRow.user_id == user_id)
+    if before is not None:
+        statement = statement.where(DeliveryRow.before == before)
+    return _changed(await tx.execute(statement))
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A delivery and the login of the person it is for."""
+
+    row: DeliveryRow
+    login: str
+
+    @property
+    def late_ms(self) -> int | None:
+        """Milliseconds from the due instant to the sending; None while not sent."""
+        if self.row.sent_at is None:
+            return None
+        return round((self.row.sent_at - self.row.due_at).total_seconds() * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which deliveries to list; None does not narrow."""
+
+    event_id: UUID | None = None
+    login: str | None = None
+    channel: str | None = None
+    status: str | None = None
+
+
+async def listing(
+    tx: AsyncSession, caller: Caller, *, filters: Filters, limit: int, cursor: str | None = None
+) -> tuple[list[Listed], str | None]:
+    """Deliveries, newest decision first, and the cursor of the next page.
+
+    An administrator sees all, anybody else their own.
+
+    Raises:
+        Invalid: the cursor was not given out by this list.
+    """
+    statement = (
+        select(DeliveryRow, UserRow.login)
+        .join(UserRow, UserRow.id == DeliveryRow.user_id)
+        .order_by(DeliveryRow.id.desc())
+        .limit(limit + 1)
+    )
+    if not caller.is_admin:
+        statement = statement.where(DeliveryRow.user_id == caller.user_id)
+    if filters.login is not None:
+        statement = statement.where(UserRow.login == filters.login)
+    for column in (DeliveryRow.event_id, DeliveryRow.channel, DeliveryRow.status):
+        wanted = getattr(filters, column.key)
+        if wanted is not None:
+            statement = statement.where(column == wanted)
+    if cursor is not None:
+        statement = statement.where(DeliveryRow.id < _after(cursor))
+    found = [Listed(row, login) for row, login in (await tx.execute(statement)).tuples()]
+    page = found[:limit]
+    return page, str(page[-1].row.id) if len(found) > limit else None
+
+
+def _after(cursor: str) -> UUID:
+    try:
+        return UUID(cursor)
+    except ValueError:
+        raise Invalid.field("cursor", "is not a cursor given out by this list") from None
+
+
+async def retry(tx: AsyncSession, delivery_id: UUID, *, caller: Caller, now: datetime) -> Listed:
+    """Bring a dead delivery back, to be sent at once and with all its attempts.
+
+    Raises:
+        NotFound: there is none, or it is somebody else's.
+        Conflict: it is not dead.
+    """
+    found = (
+        await tx.execute(
+            select(DeliveryRow, UserRow.login)
+            .join(UserRow, UserRow.id == DeliveryRow.user_id)
+            .where(DeliveryRow.id == delivery_id)
+            .with_for_update(of=DeliveryRow)
+        )
+    ).one_or_none()
+    if found is None or not (caller.is_admin or found[0].user_id == caller.user_id):
+        raise NotFound(f"no delivery {delivery_id}")
+    row, login = found
+    if row.status != "dead":
+        raise Conflict(f"the delivery is {row.status}; only a dead one can be retried")
+    row.status, row.attempt_at, row.attempts = "pending", now, 0
+    await tx.flush()
+    jobs.wake(SEND, row.channel)
+    return Listed(row, login)
+
+
+def _changed(result: object) -> int:
+    return result.rowcount if isinstance(result, CursorResult) else 0
