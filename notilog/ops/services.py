@@ -1,6 +1,22 @@
 """The services that make up the platform: what `notilog up` and docker-compose.yml both run."""
 
 from dataclasses import dataclass
+from typing import ClassVar
+
+from pydantic import Field, SecretStr
+
+from notilog.config import Section
+
+
+class FlowerSettings(Section):
+    """Who may look into Flower."""
+
+    section: ClassVar[str] = "flower"
+
+    login: str = Field("admin", min_length=1, pattern="^[^:]+$", description="name to sign in with")
+    password: SecretStr | None = Field(
+        None, description="password to sign in with; `notilog up` makes one and keeps it"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +52,7 @@ def _api(host: str, port: int) -> tuple[str, ...]:
         *("--host", host, "--port", str(port)),
         *("--loop", "uvloop", "--http", "httptools"),
         *("--no-access-log", "--no-server-header"),
+        *("--timeout-graceful-shutdown", "2"),
     )
 
 

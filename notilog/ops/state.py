@@ -1,0 +1,104 @@
+"""The state directory of `notilog up`: held by one process at a time, its secrets for one account.
+
+Besides the data of the embedded servers it holds what `up` generated (``assumed.env``), so that
+`notilog doctor` or `notilog user add` beside it reach the same servers.
+"""
+
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from dotenv import dotenv_values
+
+from notilog.errors import NotilogError
+
+LOCK = "lock"
+ASSUMED = "assumed.env"
+
+
+class StateUnusable(NotilogError):
+    """The state directory cannot be written, or another `notilog up` holds it."""
+
+
+@contextmanager
+def held(directory: Path) -> Iterator[None]:
+    """Keep ``directory`` for this process; the kernel gives it up when the process ends.
+
+    Raises:
+        StateUnusable: it cannot be written, or somebody holds it.
+    """
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = (directory / LOCK).open("a+")
+    except OSError as error:
+        raise StateUnusable(
+            f"cannot write to the state directory {directory} ({error.strerror}): "
+            "name another with --state-dir"
+        ) from error
+    with lock:
+        if not _locked(lock):
+            raise StateUnusable(
+                f"the state directory {directory} is in use by process {_written(lock)}: "
+                "end it with `notilog down`, or name another with --state-dir"
+            )
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def holder(directory: Path) -> int | None:
+    """The process that holds ``directory``, if any does."""
+    try:
+        lock = (directory / LOCK).open("r+")
+    except OSError:
+        return None
+    with lock:
+        return None if _locked(lock) else _written(lock)
+
+
+def remember(directory: Path, assumed: Mapping[str, str]) -> None:
+    """Keep the settings that `up` made up for itself, by their names in the environment."""
+    lines = (f"{name}='{value}'\n" for name, value in assumed.items())
+    write_private(directory / ASSUMED, "".join(lines))
+
+
+def remembered(directory: Path) -> dict[str, str]:
+    """What `remember` kept; nothing when `up` never ran here."""
+    path = directory / ASSUMED
+    if not path.is_file():
+        return {}
+    return {name: value for name, value in dotenv_values(path).items() if value}
+
+
+def kept_secret(path: Path) -> str:
+    """The secret in ``path``, generated when there is none yet."""
+    if not path.is_file():
+        write_private(path, secrets.token_urlsafe(32))
+    return path.read_text()
+
+
+def write_private(path: Path, content: str) -> Path:
+    """Write a file that only this account may read."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(content)
+    return path
+
+
+def _locked(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _written(lock: IO[str]) -> int:
+    lock.seek(0)
+    return int(lock.read() or 0)
