@@ -24,6 +24,10 @@ class Conflict(NotilogError):
     """The request clashes with what is stored already."""
 
 
+class Stale(NotilogError):
+    """The thing was changed since the caller read it."""
+
+
 class Unauthenticated(NotilogError):
     """The caller did not say who they are, or what they said is not valid any more."""
 

@@ -6,10 +6,12 @@ author meant. ``starts_at`` and ``series_end`` are derived instants for window q
 
 from datetime import date, datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ARRAY, CheckConstraint, DateTime, ForeignKey, Index, SmallInteger, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from notilog.calendar.occurrences import Schedule
 from notilog.db.base import Id, Row
 
 
@@ -46,6 +48,21 @@ class EventRow(Row):
     cancelled_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    @property
+    def schedule(self) -> Schedule:
+        """What the occurrences follow from."""
+        zone = ZoneInfo(self.timezone)
+        return Schedule(self.start_local, zone, self.duration, self.all_day, self.starts_at)
+
+    @schedule.setter
+    def schedule(self, schedule: Schedule) -> None:
+        self.start_local = schedule.start_local
+        self.timezone = schedule.zone.key
+        self.duration = schedule.duration
+        self.all_day = schedule.all_day
+        self.starts_at = schedule.starts_at
+        self.series_end = schedule.first.end
 
 
 class ParticipantRow(Row):

@@ -1,0 +1,38 @@
+"""Between what the clock on the wall shows in a zone and instants in UTC. Pure.
+
+A wall time that the clocks jump over takes the offset from before the jump (02:30 becomes 03:30);
+one that happens twice means the first time.
+"""
+
+from datetime import UTC, datetime
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+NOT_ZONES = frozenset({"localtime", "posixrules", "Factory"})
+"""Files beside the zones, which name none."""
+
+
+def instant_of(local: datetime, zone: ZoneInfo) -> datetime:
+    """The instant, in UTC, at which the clocks of ``zone`` show the naive ``local``."""
+    return local.replace(tzinfo=zone, fold=0).astimezone(UTC)
+
+
+def local_of(instant: datetime, zone: ZoneInfo) -> datetime:
+    """What the clocks of ``zone`` show at ``instant``, naive."""
+    return instant.astimezone(zone).replace(tzinfo=None, fold=0)
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """The zone of that name of the IANA database.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if name not in _known_zones():
+        raise ValueError("must be a zone of the IANA database, such as Europe/Paris")
+    return ZoneInfo(name)
+
+
+@cache
+def _known_zones() -> frozenset[str]:
+    return frozenset(available_timezones()) - NOT_ZONES
