@@ -72,7 +72,7 @@ def upgrade() -> None:
     sa.Column('slack_webhook', sa.String(), nullable=True),
     sa.Column('timezone', sa.String(), server_default='UTC', nullable=False),
     sa.Column('language', sa.String(), server_default='en', nullable=False),
-    sa.Column('work_days', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+    sa.Column('work_days', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.CheckConstraint("role IN ('user', 'admin')", name=op.f('ck_users_role')),
     sa.CheckConstraint('login = lower(login)', name=op.f('ck_users_login_lower')),
@@ -86,12 +86,15 @@ def upgrade() -> None:
     sa.Column('token_hash', sa.LargeBinary(), nullable=False),
     sa.Column('scopes', sa.ARRAY(sa.String()), nullable=False),
     sa.Column('project', sa.String(), nullable=True),
+    sa.Column('made_with', sa.Uuid(), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['made_with'], ['api_tokens.id'], name=op.f('fk_api_tokens_made_with_api_tokens'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_api_tokens_user_id_users'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_api_tokens')),
     sa.UniqueConstraint('token_hash', name=op.f('uq_api_tokens_token_hash'))
     )
+    op.create_index(op.f('ix_api_tokens_made_with'), 'api_tokens', ['made_with'], unique=False)
     op.create_index(op.f('ix_api_tokens_user_id'), 'api_tokens', ['user_id'], unique=False)
     op.create_table('deliveries',
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -115,7 +118,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_deliveries_user_id_users'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_deliveries'))
     )
-    op.create_index('ix_deliveries_user_id_due_at', 'deliveries', ['user_id', 'due_at'], unique=False)
+    op.create_index('ix_deliveries_user_id_id', 'deliveries', ['user_id', 'id'], unique=False)
     op.create_index('ix_deliveries_waiting', 'deliveries', ['channel', 'priority', 'attempt_at'], unique=False, postgresql_where=sa.text("status IN ('pending', 'sending')"))
     op.create_index('uq_deliveries_decision', 'deliveries', ['event_id', 'occurrence_start', 'user_id', 'channel', 'before'], unique=True)
     op.create_table('events',
@@ -195,8 +198,9 @@ def downgrade() -> None:
     op.drop_table('events')
     op.drop_index('uq_deliveries_decision', table_name='deliveries')
     op.drop_index('ix_deliveries_waiting', table_name='deliveries', postgresql_where=sa.text("status IN ('pending', 'sending')"))
-    op.drop_index('ix_deliveries_user_id_due_at', table_name='deliveries')
+    op.drop_index('ix_deliveries_user_id_id', table_name='deliveries')
     op.drop_table('deliveries')
+    op.drop_index(op.f('ix_api_tokens_made_with'), table_name='api_tokens')
     op.drop_index(op.f('ix_api_tokens_user_id'), table_name='api_tokens')
     op.drop_table('api_tokens')
     op.drop_table('users')

@@ -40,7 +40,7 @@ class DeliveryRow(Row):
             "attempt_at",
             postgresql_where=text(WAITING),
         ),
-        Index("ix_deliveries_user_id_due_at", "user_id", "due_at"),
+        Index("ix_deliveries_user_id_id", "user_id", "id"),
     )
 
     id: Mapped[Id]

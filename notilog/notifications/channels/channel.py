@@ -23,7 +23,7 @@ class Message:
     text: str
     html: str
     language: str
-    composed_at: datetime
+    due_at: datetime
     data: Mapping[str, Any]
 
 

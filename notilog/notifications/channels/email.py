@@ -16,6 +16,7 @@ from aiosmtplib import (
 )
 from pydantic import Field, SecretStr, field_validator
 
+from notilog import clock
 from notilog.config import Section
 from notilog.errors import SendFailed
 from notilog.notifications.channels.channel import Message, Recipient
@@ -87,7 +88,13 @@ class EmailChannel:
 
     async def send(self, message: Message, to: Recipient) -> None:
         address = _checked(to)
-        raw = composed(message, sender=self._config.from_address, to=address, host=self._host)
+        raw = composed(
+            message,
+            sender=self._config.from_address,
+            to=address,
+            host=self._host,
+            date=clock.now(),
+        )
         try:
             client = await self._begin()
             await self._finish(client, address, raw)

@@ -16,8 +16,8 @@ WORD_BYTES = 45
 BOUNDARY = "=_notilog"
 
 
-def composed(message: Message, *, sender: str, to: str, host: str) -> bytes:
-    """A complete message with CRLF line ends; the same message gives the same bytes.
+def composed(message: Message, *, sender: str, to: str, host: str, date: datetime) -> bytes:
+    """A complete message with CRLF line ends.
 
     ``sender`` and ``to`` must be plain ASCII addresses without control characters.
     """
@@ -26,7 +26,7 @@ def composed(message: Message, *, sender: str, to: str, host: str) -> bytes:
         f"From: {sender}\r\n"
         f"To: {to}\r\n"
         f"Subject: {encoded_words(message.title)}\r\n"
-        f"Date: {_date(message.composed_at)}\r\n"
+        f"Date: {format_datetime(date)}\r\n"
         f"Message-ID: <{message.id}@{host}>\r\n"
         f"Content-Language: {message.language}\r\n"
         "Auto-Submitted: auto-generated\r\n"
@@ -60,7 +60,3 @@ def encoded_words(value: str) -> str:
 
 def _body(text: str) -> str:
     return encodebytes(text.encode("utf-8", "replace")).decode().replace("\n", "\r\n")
-
-
-def _date(at: datetime) -> str:
-    return format_datetime(at)

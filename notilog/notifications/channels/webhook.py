@@ -41,7 +41,8 @@ class Config(Section):
     @classmethod
     def _base64(cls, value: SecretStr) -> SecretStr:
         encoded = value.get_secret_value().removeprefix("whsec_")
-        if encoded and len(b64decode(encoded, validate=True)) < MINIMAL_SECRET:
+        padded = encoded + "=" * (-len(encoded) % 4)
+        if encoded and len(b64decode(padded, validate=True)) < MINIMAL_SECRET:
             raise ValueError(f"must hold at least {MINIMAL_SECRET} bytes")
         return value
 
@@ -104,7 +105,7 @@ class WebhookChannel:
         return msgspec.json.encode(
             {
                 "type": message.kind,
-                "timestamp": message.composed_at,
+                "timestamp": message.due_at,
                 "data": {
                     **message.data,
                     "login": to.login,

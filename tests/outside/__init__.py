@@ -1,0 +1,1 @@
+"""The world outside NotiLog, speaking its real protocols over sockets."""
