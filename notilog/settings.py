@@ -4,14 +4,30 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from notilog import config
+from notilog.calendar.reminders import RemindersSettings
 from notilog.config import Section, Settings
 from notilog.db.pools import DatabaseSettings
+from notilog.logs.limits import LogsSettings
+from notilog.notifications.attempts import DeliveriesSettings
 from notilog.notifications.channels import CHANNELS
 from notilog.ops.services import FlowerSettings
+from notilog.serving import ApiSettings
+from notilog.users.login_attempts import LoginSettings
+from notilog.users.passwords import PasswordSettings
+from notilog.users.sessions import SessionSettings
+from notilog.working import WorkerSettings
 
 SECTIONS: list[type[Section]] = [
+    ApiSettings,
     DatabaseSettings,
     FlowerSettings,
+    LoginSettings,
+    PasswordSettings,
+    SessionSettings,
+    RemindersSettings,
+    WorkerSettings,
+    DeliveriesSettings,
+    LogsSettings,
     *(channel.settings for channel in CHANNELS.values()),
 ]
 

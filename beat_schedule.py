@@ -1,0 +1,22 @@
+"""What beat wakes, and how often: names and times only.
+
+A tick is harmless when it runs twice, so several beats may run and none keeps a file. A tick that
+waited longer than it takes to send several of its kind is dropped: the next one does the same.
+"""
+
+from typing import Any
+
+MINUTE = 60.0
+HOUR = 60 * MINUTE
+
+
+def _every(seconds: float, task: str) -> dict[str, Any]:
+    return {"task": task, "schedule": seconds, "options": {"expires": max(MINUTE, 2 * seconds)}}
+
+
+beat_schedule: dict[str, dict[str, Any]] = {
+    "claim due reminders": _every(5, "reminders.tick"),
+    "find due deliveries": _every(5, "deliveries.sweep"),
+    "forget expired sessions and login attempts": _every(HOUR, "users.forget_expired"),
+    "forget old log batches": _every(HOUR, "logs.forget_batches"),
+}

@@ -1,0 +1,141 @@
+"""Taking records in: the one way from bytes of any sender to a batch that is ready to be stored."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+import zstandard
+from uuid_utils.compat import uuid7
+
+from notilog import config
+from notilog.errors import Invalid, TooLarge
+from notilog.logs.batch import JSON, ROWS, Batch, Message, Reject, named, unsealed
+from notilog.logs.limits import LogsSettings
+from notilog.logs.record import BadDocument, BadRecord, Record, record_of, records_of
+from notilog.logs.rows import Packer
+
+BY_LINE: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+_JSON_TYPES: Final = (JSON, "text/json", "")
+_GZIP: Final = 16 + zlib.MAX_WBITS
+_LARGEST_WINDOW: Final = 8 * 1024 * 1024
+_NUL: Final = b"\\u0000"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A body as its sender described it."""
+
+    body: bytes
+    type: str = JSON
+    encoding: str = ""
+
+
+def accept(
+    sent: Sent, *, now: datetime, batch_id: UUID | None = None, project: str | None = None
+) -> Batch:
+    """Check every record and make the batch of the good ones; the others are its ``rejects``.
+
+    Args:
+        sent: one object, an array, or one object a line.
+        now: the time of records that carry none.
+        batch_id: an id of the sender's, under which a repetition is stored once.
+        project: the only project that the sender may write to.
+
+    Raises:
+        Invalid: no record at all, not JSON, or an encoding or type that is not understood.
+        TooLarge: more records or bytes than one batch may have.
+    """
+    limits = config.section(LogsSettings)
+    body = _decompressed(sent, limits.batch_bytes)
+    found: Sequence[Record | bytes] = _found(body, sent.type)
+    if len(found) > limits.batch_records:
+        raise TooLarge(f"more than {limits.batch_records} records in one batch")
+    packer = Packer(limits, arrival=now, nul=_NUL in body, project=project)
+    rows: list[bytes] = []
+    rejects: list[Reject] = []
+    for position, item in enumerate(found):
+        try:
+            record = record_of(item) if isinstance(item, bytes) else item
+            rows.append(packer.row(record))
+        except BadRecord as error:
+            rejects.append(Reject(position, str(error), _payload(item)))
+    return Batch(batch_id or uuid7(), len(rows), b"".join(rows), tuple(rejects))
+
+
+def received(message: Message, *, now: datetime) -> Batch:
+    """The batch in a message from the broker; what cannot be read at all is one reject of it."""
+    batch_id = message.id or uuid7()
+    try:
+        if message.type == ROWS:
+            return Batch(batch_id, message.records, unsealed(message))
+        return accept(
+            Sent(message.body, message.type, message.encoding), now=now, batch_id=batch_id
+        )
+    except (Invalid, TooLarge, ValueError) as error:
+        kept = message.body[: config.section(LogsSettings).batch_bytes]
+        return Batch(batch_id, 0, b"", (Reject(0, str(error), kept),))
+
+
+def repeatable_id(sender: str, project: str | None, key: str) -> UUID:
+    """The batch id of an ``Idempotency-Key``: the same for the same sender, project and key."""
+    return named("idempotency-key", sender, project or "", key)
+
+
+def _payload(item: Record | bytes) -> bytes:
+    return item if isinstance(item, bytes) else msgspec.json.encode(item)
+
+
+def _found(body: bytes, content_type: str) -> list[Record] | list[bytes]:
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind not in (*_JSON_TYPES, *BY_LINE):
+        raise Invalid.field("Content-Type", f"{kind!r} is not {JSON} or {BY_LINE[0]}")
+    try:
+        found = records_of(body, by_line=kind in BY_LINE)
+    except BadDocument as error:
+        raise Invalid.field("body", str(error)) from error
+    if not found:
+        raise Invalid.field("body", "no record in it")
+    return found
+
+
+def _decompressed(sent: Sent, limit: int) -> bytes:
+    """The plain body, decompressed no further than to see that it is too large."""
+    match sent.encoding.strip().lower():
+        case "" | "identity" | "binary" | "utf-8" | "ascii":
+            body = sent.body
+        case "gzip" | "x-gzip":
+            body = _gunzipped(sent.body, limit + 1)
+        case "zstd":
+            body = _unzstd(sent.body, limit + 1)
+        case other:
+            raise Invalid.field("Content-Encoding", f"{other!r} is not gzip or zstd")
+    if len(body) > limit:
+        raise TooLarge(f"a batch may have {limit} bytes after decompression")
+    return body
+
+
+def _gunzipped(data: bytes, most: int) -> bytes:
+    plain = bytearray()
+    try:
+        while data and len(plain) < most:
+            member = zlib.decompressobj(_GZIP)
+            plain += member.decompress(data, most - len(plain))
+            if not member.eof and len(plain) < most:
+                raise Invalid.field("body", "the gzip data end too early")
+            data = member.unused_data
+    except zlib.error as error:
+        raise Invalid.field("body", f"not gzip: {error}") from error
+    return bytes(plain)
+
+
+def _unzstd(data: bytes, most: int) -> bytes:
+    decompressor = zstandard.ZstdDecompressor(max_window_size=_LARGEST_WINDOW)
+    try:
+        with decompressor.stream_reader(data, read_across_frames=True) as reader:
+            return reader.read(most)
+    except zstandard.ZstdError as error:
+        raise Invalid.field("body", f"not zstd: {error}") from error

@@ -1,0 +1,114 @@
+"""A worker process as a user starts it, an app that sends to it, and what it tells of its tasks."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import celery
+
+from notilog.ops.embedded import Program
+from tests.servers.process import running, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+CELERY = (sys.executable, "-m", "celery", "-A", "workers.app")
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A running worker process and its log."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def logged(self, event: str) -> bool:
+        return event in self.log.read_text()
+
+
+@dataclass(slots=True)
+class Events:
+    """Every task event since the start, in order."""
+
+    seen: list[dict[str, Any]] = field(default_factory=list)
+
+    def of(self, task_id: str) -> list[str]:
+        return [event["type"] for event in self.seen if event.get("uuid") == task_id]
+
+    def count(self, kind: str) -> int:
+        return sum(event["type"] == kind for event in self.seen)
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def sender() -> celery.Celery:
+    """An app with the settings of this moment that can send, ask and listen."""
+    app = celery.Celery("sender", set_as_current=False)
+    sys.modules.pop("celeryconfig", None)  # the settings of an earlier test
+    app.config_from_object("celeryconfig", force=True)
+    app.control.purge()
+    return app
+
+
+@contextmanager
+def worker(folder: Path, *arguments: str, name: str = "tested") -> Iterator[Worker]:
+    """A worker that consumes, with the tasks of the tests."""
+    log = folder / f"{name}.log"
+    program = Program(
+        (*CELERY, "worker", "-n", f"{name}@%h", "-I", "tests.integration.pool_tasks", *arguments)
+    )
+    with running(program, log, cwd=folder, env=environment()) as process:
+        made = Worker(process, log)
+        wait_until(lambda: made.logged("ready."), "the worker's start")
+        yield made
+
+
+@contextmanager
+def listening(app: celery.Celery) -> Iterator[Events]:
+    """Every event of tasks while the block runs."""
+    events, ready, done = Events(), threading.Event(), threading.Event()
+
+    def listen() -> None:
+        with app.connection_for_read() as connection:
+            receiver = app.events.Receiver(connection, handlers={"*": events.seen.append})
+            with receiver.consumer_context():
+                ready.set()
+                while not done.is_set():
+                    try:
+                        connection.drain_events(timeout=0.1)
+                    except TimeoutError:
+                        continue
+
+    thread = threading.Thread(target=listen)
+    thread.start()
+    ready.wait()
+    yield events
+    done.set()
+    thread.join()
+
+
+def control(folder: Path, *arguments: str) -> str:
+    """What the Celery CLI prints; its exit code must be 0."""
+    done = subprocess.run(
+        (*CELERY, *arguments),
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def active(app: celery.Celery) -> set[str]:
+    """Ids of the tasks that run now, as the worker itself says."""
+    answer = app.control.inspect(timeout=5).active() or {}
+    return {task["id"] for tasks in answer.values() for task in tasks}

@@ -1,0 +1,45 @@
+"""The Celery app of the workers, beat and Flower; the API sends tasks to it by name."""
+
+import sys
+from typing import Any
+
+import celery
+from celery import signals
+
+from notilog import config, log_output
+from notilog import settings as schema
+from notilog.fallbacks import ConfigurationError
+from workers.task import CoroutineTask
+
+
+def _configure() -> None:
+    try:
+        schema.load()
+    except ConfigurationError as error:
+        sys.exit(f"notilog: {error}")
+
+
+def _log_as_worker(*, sender: str, **_: Any) -> None:
+    log_output.configure(config.current(), process=sender)
+
+
+def _log_as_beat(**_: Any) -> None:
+    log_output.configure(config.current(), process="beat")
+
+
+def _keep_our_logging(**_: Any) -> None:
+    """Celery leaves logging alone once somebody listens to this signal."""
+
+
+_configure()
+app = celery.Celery(
+    "notilog",
+    task_cls=CoroutineTask,
+    config_source="celeryconfig",
+    include=["workers.control", "workers.users"],
+)
+signals.celeryd_init.connect(_log_as_worker)
+signals.beat_init.connect(_log_as_beat)
+signals.setup_logging.connect(_keep_our_logging)
+if "flower" in sys.argv:  # Flower sends no signal, and keeps the handlers that it finds
+    log_output.configure(config.current(), process="flower")
