@@ -1,0 +1,70 @@
+"""The API application: its routers, its life, and what surrounds every request."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, Depends, FastAPI
+
+from api import docs, errors, openapi
+from api.envelope import Envelope
+from api.producer import Producer
+from api.routes import health, sessions, tokens, users
+from api.storable import only_storable
+from notilog import __version__, jobs, log_output
+from notilog import settings as schema
+from notilog.db.session import close_database, open_database
+
+PREFIX = "/api/v1"
+
+ROUTERS: list[APIRouter] = [
+    users.router,
+    sessions.router,
+    tokens.router,
+    health.router,
+]
+
+DESCRIPTION = """Logs, a shared calendar, reminders and observers.
+
+Sign in with `POST /api/v1/sessions`, or use an API token, and send it as `Authorization: Bearer …`.
+Instants are RFC 3339 and answered in UTC. Every refusal is `application/problem+json`.
+"""
+
+
+@asynccontextmanager
+async def living(app: FastAPI) -> AsyncIterator[None]:
+    """Settings, log output, database and broker, from start to end of the process."""
+    settings = schema.load()
+    log_output.configure(settings, process="api")
+    await open_database(settings)
+    producer = Producer()
+    app.state.producer = producer
+    jobs.bind(producer.send)
+    try:
+        yield
+    finally:
+        producer.close()
+        await close_database()
+
+
+def make_app() -> FastAPI:
+    app = FastAPI(
+        title="NotiLog",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=living,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        dependencies=[Depends(only_storable)],
+    )
+    for router in ROUTERS:
+        app.include_router(router, prefix=PREFIX)
+    app.include_router(health.probes, include_in_schema=False)
+    app.include_router(docs.router, include_in_schema=False)
+    errors.install(app)
+    openapi.install(app)
+    app.add_middleware(Envelope)
+    return app
+
+
+app = make_app()

@@ -1,0 +1,62 @@
+"""Sending tasks to the workers by name; the API knows nothing else of them."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from celery import Celery
+
+from notilog import config
+from notilog.errors import Unavailable
+from notilog.jobs import Wakeup
+from notilog.serving import ApiSettings
+
+THREADS = 4
+
+ResultT = TypeVar("ResultT")
+
+
+class Producer:
+    """A connection to the broker, in threads of its own: the loop never waits for it."""
+
+    def __init__(self) -> None:
+        self._celery = Celery("notilog", set_as_current=False)
+        self._celery.config_from_object("celeryconfig")
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="producer")
+
+    async def send(self, wakeup: Wakeup) -> None:
+        """Hand a wake-up to the broker.
+
+        Raises:
+            Unavailable: the broker did not take it in time.
+        """
+        await self._bounded(
+            lambda: self._celery.send_task(wakeup.task, args=wakeup.args, ignore_result=True),
+            config.section(ApiSettings).wakeup_timeout,
+        )
+
+    async def check(self) -> None:
+        """Connect to the broker.
+
+        Raises:
+            Unavailable: it does not answer in time.
+        """
+        await self._bounded(self._connect, config.section(ApiSettings).readiness_timeout)
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._celery.close()
+
+    def _connect(self) -> None:
+        with self._celery.connection_for_write() as connection:
+            connection.ensure_connection(
+                max_retries=1, interval_start=0, reraise_as_library_errors=True
+            )
+
+    async def _bounded(self, call: Callable[[], ResultT], seconds: float) -> ResultT:
+        running = asyncio.get_running_loop().run_in_executor(self._threads, call)
+        try:
+            return await asyncio.wait_for(running, seconds)
+        except TimeoutError as error:
+            raise Unavailable(f"the broker did not answer within {seconds:g} s") from error

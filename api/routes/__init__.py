@@ -1,0 +1,1 @@
+"""Endpoints, one file per room; ``api.main.ROUTERS`` lists them."""

@@ -1,0 +1,39 @@
+"""The platform's health as the API shows it."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+
+class Live(BaseModel):
+    status: Literal["live"] = "live"
+
+
+class Ready(BaseModel):
+    status: Literal["ready"] = "ready"
+
+
+class DatabaseHost(BaseModel):
+    """One host of the database, as this API process sees it."""
+
+    host: str = Field(examples=["db-1:5432"])
+    role: Literal["master", "replica"] | None = Field(description="null while it does not answer")
+    connections: int = Field(description="in use")
+
+
+class Fallback(BaseModel):
+    """A setting that was refused and replaced by its default."""
+
+    setting: str = Field(examples=["NOTILOG_DATABASE__POOL_SIZE"])
+    value: str
+    default: str
+    reason: str
+
+
+class Health(BaseModel):
+    """What works and what does not."""
+
+    version: str
+    failing: list[str] = Field(description="of database, broker, redis", examples=[[]])
+    database: list[DatabaseHost]
+    configuration: list[Fallback]

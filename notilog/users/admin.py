@@ -1,0 +1,31 @@
+"""The first administrator, without whom nobody could add the others."""
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from notilog.errors import Conflict
+from notilog.users import accounts, passwords
+from notilog.users.accounts import Name, NewAccount
+from notilog.users.credentials import issue
+from notilog.users.tables import UserRow
+
+ADMIN = "admin"
+
+
+async def ensure_admin(tx: AsyncSession, password: str | None) -> str | None:
+    """Create user ``admin`` unless there is one.
+
+    Returns the password that was generated, to be shown once; None when one was given or the user
+    existed, whose password stays as it is.
+    """
+    if await tx.scalar(select(UserRow.id).where(UserRow.login == ADMIN)) is not None:
+        return None
+    generated = None if password else issue("")
+    account = NewAccount(login=ADMIN, name=Name(first="NotiLog", last="Admin"), role="admin")
+    try:
+        await accounts.create(
+            tx, account, password_hash=await passwords.hashed(password or generated or "")
+        )
+    except Conflict:  # another node was faster
+        return None
+    return generated
