@@ -173,6 +173,18 @@ def unset(sections: Sequence[type[Section]], *, directory: Path | None = None) -
     return REQUIRED - _sources(_schema(sections), directory).keys()
 
 
+def sources(*, directory: Path | None = None) -> list[str]:
+    """Where settings are read from, the strongest first."""
+    directory = directory or Path.cwd()
+    named = [name for name in os.environ if name.startswith(PREFIX)]
+    yaml_file = os.environ.get(PREFIX + "CONFIG") or directory / "notilog.yaml"
+    files = [directory / ".env", Path(yaml_file)]
+    return [
+        f"environment ({len(named)} variables)",
+        *(str(path) for path in files if path.is_file()),
+    ]
+
+
 def environment_with(extra: Mapping[str, str]) -> dict[str, str]:
     """The environment for a program that this one starts: its own, and ``extra``."""
     return {**os.environ, **extra}

@@ -4,6 +4,7 @@ Our events and those of the libraries (uvicorn, Celery, hasql, Alembic) pass thr
 which keeps an event on its line whatever it holds and hides the passwords of URLs.
 """
 
+import asyncio
 import json
 import logging
 import re
@@ -45,6 +46,7 @@ def configure(settings: Settings, *, process: str) -> None:
         process: what this process is called in its lines, such as ``api``.
     """
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_is_news)
     handler.setFormatter(formatter(settings.core.log_format, process=process))
     level = logging.getLevelNamesMapping()[settings.core.log_level.upper()]
     _take_over(handler, level)
@@ -86,6 +88,11 @@ def _take_over(handler: logging.Handler, level: int) -> None:
     for name in CHATTY:
         logging.getLogger(name).setLevel(level if level <= logging.DEBUG else logging.WARNING)
     logging.captureWarnings(capture=True)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not that a library's background task was cancelled, which is how a process ends."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 def _shared() -> list[Processor]:

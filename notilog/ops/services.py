@@ -27,23 +27,33 @@ class Service:
     colour: str
 
 
+WORKERS = {
+    "general": ("general,deliveries", 200, "cyan"),
+    "logs": ("logs", 20, "blue"),
+    "observers": ("observers", 1000, "magenta"),
+}
+"""Each kind of worker: its queues, how many tasks it runs at once, and its colour."""
+
+
 def services(*, host: str, port: int, flower_port: int) -> dict[str, Service]:
-    """Every service by name, in the order of starting; the reverse is the order of stopping."""
+    """Every service by name."""
+    workers = {
+        f"worker-{name}": Service(_worker(name, queues, concurrency), colour)
+        for name, (queues, concurrency, colour) in WORKERS.items()
+    }
     return {
         "api": Service(_api(host, port), "green"),
-        "worker-general": Service(_worker("general", "general,deliveries", 200), "cyan"),
-        "worker-logs": Service(_worker("logs", "logs", 20), "blue"),
-        "worker-observers": Service(_worker("observers", "observers", 1000), "magenta"),
+        **workers,
+        "beat": Service(_celery("beat"), "bright_green"),
         "flower": Service(
             _celery("flower", f"--address={host}", f"--port={flower_port}"), "yellow"
         ),
-        "beat": Service(_celery("beat"), "white"),
     }
 
 
 def ping(*nodes: str) -> tuple[str, ...]:
-    """The command that succeeds once every one of these worker nodes answers."""
-    return _celery("inspect", "ping", f"--destination={','.join(nodes)}", "--timeout=2")
+    """The command that asks these worker nodes through the broker and prints answers as JSON."""
+    return _celery("inspect", "ping", "--json", f"--destination={','.join(nodes)}", "--timeout=2")
 
 
 def _api(host: str, port: int) -> tuple[str, ...]:
@@ -61,4 +71,4 @@ def _worker(name: str, queues: str, concurrency: int) -> tuple[str, ...]:
 
 
 def _celery(*arguments: str) -> tuple[str, ...]:
-    return ("python", "-m", "celery", "-A", "workers.app", *arguments)
+    return ("python", "-m", "celery", "--quiet", "-A", "workers.app", *arguments)

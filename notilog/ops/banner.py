@@ -1,0 +1,44 @@
+"""What `notilog up` says when everything runs: where it is, and passwords made just now."""
+
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from notilog.fallbacks import Fallback
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A running platform, as far as its user needs to know."""
+
+    api: str
+    flower: str
+    flower_login: str
+    flower_password: str | None
+    admin_password: str | None
+    fallbacks: tuple[Fallback, ...]
+    seconds: float
+
+
+def banner(console: Console, ready: Ready) -> None:
+    """Print it; passwords appear only at the start that made them."""
+    table = Table.grid(padding=(0, 2))
+    table.add_row("API", f"{ready.api}/api/v1")
+    table.add_row("Documentation", f"{ready.api}/docs")
+    table.add_row("Flower", ready.flower)
+    if ready.flower_password is not None:
+        table.add_row("", f"login {ready.flower_login}, password {ready.flower_password}")
+    if ready.admin_password is not None:
+        table.add_row("Administrator", "login admin")
+        table.add_row("", Text(f"password {ready.admin_password}", style="bold yellow"))
+        table.add_row("", "(shown this once; change it with PATCH /api/v1/users/admin)")
+    for fallback in ready.fallbacks:
+        table.add_row("Warning", Text(str(fallback), style="yellow"))
+    table.add_row("Stop", "Ctrl-C, or `notilog down`")
+    title = f"NotiLog is ready after {ready.seconds:.1f} s"
+    # Long passwords must stay on their lines, to be copied; a narrow terminal wraps them itself.
+    width = max(console.width, table.__rich_measure__(console, console.options).maximum + 4)
+    console.print(Panel(table, title=title, border_style="green", expand=False), width=width)

@@ -1,0 +1,199 @@
+"""The command `notilog`: each command parses its words, calls one verb and says what came of it."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import SecretStr, ValidationError
+from rich.console import Console
+from rich.text import Text
+
+from notilog import __version__, log_output, settings
+from notilog.config import Settings
+from notilog.db import migrate
+from notilog.errors import NotilogError
+from notilog.ops import accounts, doctor
+from notilog.ops.probes import Finding
+from notilog.ops.state import holder, remembered
+from notilog.ops.up import Options
+from notilog.ops.up import up as run_platform
+from notilog.users.accounts import Name, NewAccount
+from notilog.users.tokens import NewToken
+
+STOP_PATIENCE = 15.0
+
+StateDir = Annotated[Path, typer.Option(help="Where `notilog up` keeps its data.")]
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="Port of the API.")]
+FlowerPort = Annotated[int, typer.Option(min=1, max=65535, help="Port of Flower.")]
+
+STATE = Path("state")
+HOST = "127.0.0.1"
+PORT = 8000
+FLOWER_PORT = 5555
+
+main = typer.Typer(
+    name="notilog",
+    help="Logs, a shared calendar, reminders and observers.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+user = typer.Typer(help="Accounts.", no_args_is_help=True)
+token = typer.Typer(help="API tokens.", no_args_is_help=True)
+main.add_typer(user, name="user")
+main.add_typer(token, name="token")
+
+out = Console()
+err = Console(stderr=True)
+
+
+@main.command()
+def up(
+    state_dir: StateDir = STATE,
+    host: Host = HOST,
+    port: Port = PORT,
+    flower_port: FlowerPort = FLOWER_PORT,
+) -> None:
+    """Run the whole platform until Ctrl-C."""
+    with refusals():
+        run_platform(Options(state_dir.resolve(), host, port, flower_port), out)
+
+
+@main.command()
+def down(state_dir: StateDir = STATE) -> None:
+    """Stop the `notilog up` that runs on this state directory."""
+    pid = holder(state_dir)
+    if pid is None:
+        out.print(f"nothing runs on {state_dir}")
+        return
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_PATIENCE
+    while holder(state_dir) == pid:
+        if time.monotonic() > deadline:
+            with refusals():
+                raise NotilogError(f"process {pid} has not ended within {STOP_PATIENCE:.0f} s")
+        time.sleep(0.05)
+    out.print("stopped")
+
+
+@main.command(name="migrate")
+def migrate_database(state_dir: StateDir = STATE) -> None:
+    """Bring the database to the newest revision and make the first administrator."""
+    with refusals():
+        loaded = _loaded(state_dir)
+        url = loaded.core.database_url.get_secret_value()
+        before, after = asyncio.run(migrate.upgrade(url))
+        password = asyncio.run(accounts.ensure_first_admin(loaded))
+    already = before == after
+    out.print(f"the database is at {after}" + (" already" if already else f", was at {before}"))
+    if password is not None:
+        out.print(f"login admin, password {password} (shown this once)", highlight=False)
+
+
+@main.command(name="doctor")
+def examine(
+    state_dir: StateDir = STATE,
+    host: Host = HOST,
+    port: Port = PORT,
+    flower_port: FlowerPort = FLOWER_PORT,
+) -> None:
+    """Check the configuration and every connection, and say what to do."""
+    try:
+        loaded = _loaded(state_dir)
+    except NotilogError as error:
+        advice = "set it in the environment, .env or notilog.yaml, or run `notilog up` first"
+        findings = [Finding("settings", "broken", str(error), advice)]
+    else:
+        ports = [port, flower_port]
+        findings = asyncio.run(doctor.examine(loaded, state=state_dir, host=host, ports=ports))
+    if not doctor.report(findings, out):
+        raise typer.Exit(1)
+
+
+@user.command(name="add")
+def add_user(
+    login: str,
+    *,
+    first_name: Annotated[str, typer.Option(prompt=True)],
+    last_name: Annotated[str, typer.Option(prompt=True)],
+    email: str | None = None,
+    timezone: str = "UTC",
+    admin: Annotated[bool, typer.Option(help="May do everything.")] = False,
+    state_dir: StateDir = STATE,
+) -> None:
+    """Add a person; the password is asked for, or read from the first line of standard input."""
+    password = _password()
+    with refusals():
+        new = NewAccount(
+            login=login,
+            name=Name(first=first_name, last=last_name),
+            password=SecretStr(password),
+            email=email,
+            timezone=timezone,
+            role="admin" if admin else "user",
+        )
+        asyncio.run(accounts.add_user(_loaded(state_dir), new))
+    out.print(f"added {login}", highlight=False)
+
+
+@token.command(name="add")
+def add_token(
+    login: str,
+    *,
+    name: Annotated[str, typer.Option(help="What it is for.")],
+    scope: Annotated[list[str], typer.Option(help="A right, such as logs:write; repeatable.")],
+    project: Annotated[str | None, typer.Option(help="The only project it may touch.")] = None,
+    state_dir: StateDir = STATE,
+) -> None:
+    """Make a token that acts for a person, and print it this once."""
+    with refusals():
+        new = NewToken.model_validate({"name": name, "scopes": scope, "project": project})
+        made = asyncio.run(accounts.add_token(_loaded(state_dir), login, new=new))
+    typer.echo(made)
+
+
+@main.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn what was refused into one line in red and exit code 1."""
+    try:
+        yield
+    except ValidationError as error:
+        reasons = (f"{_field(detail['loc'])}: {detail['msg']}" for detail in error.errors())
+        _refuse("; ".join(reasons), error)
+    except NotilogError as error:
+        _refuse(str(error), error)
+
+
+def _refuse(reason: str, error: Exception) -> None:
+    line = " ".join(log_output.masked(reason).split())
+    err.print(Text(f"notilog: {line}", style="bold red"), soft_wrap=True)
+    raise typer.Exit(1) from error
+
+
+def _field(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location)
+
+
+def _loaded(state: Path) -> Settings:
+    """The settings, with those that `up` made up for its embedded servers."""
+    return settings.load(assumed=remembered(state))
+
+
+def _password() -> str:
+    if sys.stdin.isatty():
+        return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\n")
