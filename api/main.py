@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from api import docs, errors, openapi
 from api.envelope import Envelope
 from api.producer import Producer
-from api.routes import health, sessions, tokens, users
+from api.routes import events, health, sessions, tokens, users
 from api.storable import only_storable
 from notilog import __version__, jobs, log_output
 from notilog import settings as schema
@@ -20,6 +20,7 @@ ROUTERS: list[APIRouter] = [
     users.router,
     sessions.router,
     tokens.router,
+    events.router,
     health.router,
 ]
 

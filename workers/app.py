@@ -36,7 +36,7 @@ app = celery.Celery(
     "notilog",
     task_cls=CoroutineTask,
     config_source="celeryconfig",
-    include=["workers.control", "workers.users"],
+    include=["workers.control", "workers.reminders", "workers.users"],
 )
 signals.celeryd_init.connect(_log_as_worker)
 signals.beat_init.connect(_log_as_beat)

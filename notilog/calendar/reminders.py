@@ -17,6 +17,7 @@ from notilog.calendar.occurrences import Fire, Schedule, following_fire
 from notilog.calendar.tables import EventRow, ParticipantRow, ReminderRow
 from notilog.config import Section
 from notilog.notifications import deliveries
+from notilog.notifications.attempts import DeliveriesSettings
 from notilog.notifications.deliveries import Decision
 
 PRIORITY = 5
@@ -32,9 +33,6 @@ class RemindersSettings(Section):
         30.0, ge=10, le=3600, description="seconds ahead that a tick decides deliveries for"
     )
     batch: int = Field(2000, ge=1, le=20_000, description="reminders that one transaction decides")
-    late_after: float = Field(
-        10.0, ge=0, le=3600, description="seconds past its instant from which a reminder is late"
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ async def tick(tx: AsyncSession, now: datetime) -> int:
     if not claimed:
         return 0
     announced = await _announced(tx, {due.event_id for due in claimed})
-    late_before = now - timedelta(seconds=settings.late_after)
+    late_before = now - timedelta(seconds=config.section(DeliveriesSettings).late_after)
     decisions = _decisions(claimed, announced, now=now, late_before=late_before)
     while chunk := list(islice(decisions, DECISIONS_AT_ONCE)):
         await deliveries.decide(tx, chunk)

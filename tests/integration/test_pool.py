@@ -53,7 +53,7 @@ class Notes:
         self._store = store
 
     def all(self) -> list[str]:
-        return [str(words) for words in self._store.lrange("notes", 0, -1)]  # type: ignore[union-attr]
+        return [str(words) for words in self._store.lrange("notes", 0, -1)]
 
     def wait_for(self, words: str, *, times: int = 1) -> None:
         wait_until(lambda: self.all().count(words) >= times, f"{words!r}")

@@ -77,11 +77,11 @@ def listening(app: celery.Celery) -> Iterator[Events]:
     def listen() -> None:
         with app.connection_for_read() as connection:
             receiver = app.events.Receiver(connection, handlers={"*": events.seen.append})
-            with receiver.consumer_context():
+            with receiver.consumer_context() as (consuming, _, _):
                 ready.set()
                 while not done.is_set():
                     try:
-                        connection.drain_events(timeout=0.1)
+                        consuming.drain_events(timeout=0.1)
                     except TimeoutError:
                         continue
 
