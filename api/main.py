@@ -7,8 +7,9 @@ from fastapi import APIRouter, Depends, FastAPI
 
 from api import docs, errors, openapi
 from api.envelope import Envelope
+from api.log_publisher import open_log_publisher
 from api.producer import Producer
-from api.routes import events, health, sessions, tokens, users
+from api.routes import events, health, logs, sessions, tokens, users
 from api.storable import only_storable
 from notilog import __version__, jobs, log_output
 from notilog import settings as schema
@@ -21,6 +22,7 @@ ROUTERS: list[APIRouter] = [
     sessions.router,
     tokens.router,
     events.router,
+    logs.router,
     health.router,
 ]
 
@@ -40,10 +42,12 @@ async def living(app: FastAPI) -> AsyncIterator[None]:
     producer = Producer()
     app.state.producer = producer
     jobs.bind(producer.send)
+    app.state.log_publisher = open_log_publisher(settings)
     try:
         yield
     finally:
         producer.close()
+        await app.state.log_publisher.close()
         await close_database()
 
 

@@ -9,6 +9,7 @@ from celery import signals
 from notilog import config, log_output
 from notilog import settings as schema
 from notilog.fallbacks import ConfigurationError
+from workers.log_intake import LogIntake
 from workers.task import CoroutineTask
 
 
@@ -36,8 +37,9 @@ app = celery.Celery(
     "notilog",
     task_cls=CoroutineTask,
     config_source="celeryconfig",
-    include=["workers.control", "workers.reminders", "workers.users"],
+    include=["workers.control", "workers.reminders", "workers.logs", "workers.users"],
 )
+app.steps["worker"].add(LogIntake)
 signals.celeryd_init.connect(_log_as_worker)
 signals.beat_init.connect(_log_as_beat)
 signals.setup_logging.connect(_keep_our_logging)

@@ -12,7 +12,7 @@ import zstandard
 from uuid_utils.compat import uuid7
 
 from notilog import config
-from notilog.errors import Invalid, TooLarge
+from notilog.errors import FieldError, Invalid, TooLarge
 from notilog.logs.batch import JSON, ROWS, Batch, Message, Reject, named, unsealed
 from notilog.logs.limits import LogsSettings
 from notilog.logs.record import BadDocument, BadRecord, Record, record_of, records_of
@@ -64,6 +64,16 @@ def accept(
         except BadRecord as error:
             rejects.append(Reject(position, str(error), _payload(item)))
     return Batch(batch_id or uuid7(), len(rows), b"".join(rows), tuple(rejects))
+
+
+def refuse_all_bad(batch: Batch) -> None:
+    """Refuse a batch that has no good record.
+
+    Raises:
+        Invalid: naming each record.
+    """
+    if not batch.records:
+        raise Invalid([FieldError(str(bad.position), bad.reason) for bad in batch.rejects])
 
 
 def received(message: Message, *, now: datetime) -> Batch:

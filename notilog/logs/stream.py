@@ -61,6 +61,9 @@ async def waiting(client: redis.Redis) -> int:
     return int(await client.xlen(NAME))
 
 
+Client = redis.Redis
+
+
 class Reader:
     """One member of the group that empties the stream; its name is never used again."""
 

@@ -1,0 +1,71 @@
+"""The step of a worker that empties the intake of logs into the database; not made of tasks.
+
+Only a worker that consumes the queue ``logs`` has it. It reads several batches at once, stores them
+in one transaction, and only then tells the broker. While the database is away it keeps what it has
+read and tries again; the rest waits in the broker.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from celery import bootsteps
+
+from notilog import clock, config
+from notilog.db.session import transaction
+from notilog.logs import store
+from notilog.logs.batch import Message
+from notilog.logs.intake import received
+from notilog.logs.limits import LogsSettings
+from workers.log_queue import QueueIntake
+from workers.log_stream import StreamIntake
+
+log = structlog.get_logger(__name__)
+
+QUEUE = "logs"
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 5.0
+
+
+class LogIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is untyped
+    """Runs the intake between the start and the stop of the worker's pool."""
+
+    requires = ("celery.worker.components:Pool",)
+
+    def include_if(self, parent: Any) -> bool:
+        return QUEUE in parent.app.amqp.queues.consume_from
+
+    def create(self, parent: Any) -> StreamIntake | QueueIntake:  # noqa: ARG002  Celery's signature
+        broker = config.current().core.broker
+        lanes = config.section(LogsSettings).lanes
+        if urlsplit(broker).scheme.startswith("redis"):
+            return StreamIntake(broker, lanes=lanes, commit=commit)
+        return QueueIntake(broker, lanes=lanes, commit=commit)
+
+
+async def commit(messages: Sequence[Message], *, hold: Callable[[], Awaitable[None]]) -> None:
+    """Store what the messages carry, however long the database stays away.
+
+    Args:
+        messages: as they came from the broker.
+        hold: called before each new try, so that the broker gives them to nobody else.
+    """
+    now = clock.now()
+    batches = [received(message, now=now) for message in messages]
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            async with transaction() as tx:
+                kept = await store.keep(tx, batches)
+        except Exception:
+            log.warning("log_store_postponed", batches=len(batches), exc_info=True)
+            await asyncio.sleep(pause)
+            await hold()
+            pause = min(2 * pause, LONGEST_PAUSE)
+        else:
+            break
+    if kept.rejected:
+        log.warning("log_records_rejected", records=kept.rejected)
+    log.debug("log_batches_stored", batches=len(batches), records=kept.stored)
