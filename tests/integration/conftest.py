@@ -49,7 +49,7 @@ async def anonymous(transport: ASGITransport) -> AsyncIterator[AsyncClient]:
 
 @pytest.fixture
 async def sign_in(transport: ASGITransport) -> AsyncIterator[SignIn]:
-    """Makes somebody signed in: ``await sign_in("ann", role="admin", timezone="Asia/Omsk")``."""
+    """Adds somebody signed in, with a login, and a role and other fields if asked."""
     clients: list[AsyncClient] = []
 
     async def signed_in(login: str, *, role: Role = "user", **fields: object) -> Person:
