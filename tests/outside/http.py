@@ -35,9 +35,9 @@ async def receiver() -> AsyncIterator[Receiver]:
     made = Receiver()
     application = web.Application()
     application.router.add_post("/hook", made.take)
-    runner = web.AppRunner(application)
+    runner = web.AppRunner(application, shutdown_timeout=1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, shutdown_timeout=1)
+    site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     made.port = runner.addresses[0][1]
     yield made

@@ -2,19 +2,18 @@
 
 # ruff: noqa: ARG002, N802, PLR0917  aiosmtpd calls by these names, with these arguments
 
+import asyncio
 import email
 import email.policy
-import threading
-from asyncio import Server
-from collections.abc import Iterator
-from contextlib import contextmanager
+import warnings
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from ssl import SSLContext
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 ACCEPTED = "250 OK"
@@ -31,8 +30,8 @@ class Mailbox:
     """Answers to the next DATA for an address, in order; afterwards mail is accepted."""
     rejected: set[str] = field(default_factory=set)
     """Addresses refused at RCPT."""
-    hanging: threading.Event = field(default_factory=threading.Event)
-    """While set, MAIL is not answered."""
+    hanging: bool = False
+    """While True, MAIL is not answered."""
     closing_after: int | None = None
     """Mails on one connection, before the server closes it."""
 
@@ -67,8 +66,8 @@ class Handler:
         address: str,
         options: list[str],
     ) -> str:
-        if self._box.hanging.is_set():
-            await server.loop.create_future()
+        if self._box.hanging:
+            await asyncio.get_running_loop().create_future()
         envelope.mail_from = address
         return ACCEPTED
 
@@ -97,20 +96,22 @@ class Handler:
         self._carried[session] = self._carried.get(session, 0) + 1
         if self._carried[session] == self._box.closing_after:
             assert server.transport is not None
-            server.loop.call_soon(server.transport.close)
+            asyncio.get_running_loop().call_soon(server.transport.close)
         return ACCEPTED
 
 
-@contextmanager
-def mail_server(
+@asynccontextmanager
+async def mail_server(
     *,
     port: int = 0,
     tls: SSLContext | None = None,
     starttls: SSLContext | None = None,
     login: tuple[str, str] | None = None,
-) -> Iterator[Mailbox]:
-    """A running server on loopback; with ``login``, nobody else may send."""
+) -> AsyncIterator[Mailbox]:
+    """A server on loopback, on the running loop; with ``login``, nobody else may send."""
     box = Mailbox()
+    loop = asyncio.get_running_loop()
+    sessions: list[SMTP] = []
 
     def check(
         server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any
@@ -118,23 +119,28 @@ def mail_server(
         assert isinstance(data, LoginPassword)
         return AuthResult(success=(data.login.decode(), data.password.decode()) == login)
 
-    controller = Controller(
-        Handler(box),
-        hostname="127.0.0.1",
-        port=port,
-        ssl_context=tls,
-        tls_context=starttls,
-        require_starttls=starttls is not None,
-        auth_required=login is not None,
-        auth_require_tls=tls is not None or starttls is not None,
-        authenticator=check if login else None,
-        ready_timeout=10,
-    )
-    controller.start()
-    assert isinstance(controller.server, Server)
-    box.port = controller.server.sockets[0].getsockname()[1]
+    def session() -> SMTP:
+        with warnings.catch_warnings(action="ignore"):  # TLS from the start is not seen as TLS
+            made = SMTP(
+                Handler(box),
+                loop=loop,
+                hostname="localhost",
+                tls_context=starttls,
+                require_starttls=starttls is not None,
+                auth_required=login is not None,
+                auth_require_tls=starttls is not None,
+                authenticator=check if login else None,
+            )
+        sessions.append(made)
+        return made
+
+    server = await loop.create_server(session, "127.0.0.1", port, ssl=tls)
+    box.port = server.sockets[0].getsockname()[1]
     try:
         yield box
     finally:
-        box.hanging.clear()
-        controller.stop()
+        server.close()
+        for one in sessions:
+            if one.transport is not None:
+                one.transport.close()
+        await server.wait_closed()

@@ -11,8 +11,9 @@ from email.utils import format_datetime
 
 from notilog.notifications.channels.channel import Message
 
-# An encoded word is at most 75 characters (RFC 2047): "=?utf-8?b?" + 60 + "?=", from 45 bytes.
-WORD_BYTES = 45
+# A line with an encoded word has at most 76 characters (RFC 2047), the name of the header too:
+# "Subject: =?utf-8?b?" + 52 + "?=", from 39 bytes.
+WORD_BYTES = 39
 BOUNDARY = "=_notilog"
 
 

@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 from typing import ClassVar
 
 import msgspec
-from aiohttp import ClientError, ClientResponse, ClientSession
+from aiohttp import ClientError, ClientResponse, ClientSession, InvalidURL
 from pydantic import Field, SecretStr, field_validator
 from standardwebhooks import Webhook
 
@@ -84,6 +84,8 @@ class WebhookChannel:
                 _judge(answer)
         except TimeoutError as error:
             raise SendFailed(f"HTTP: no answer within {config.timeout:g} s") from error
+        except InvalidURL as error:
+            raise SendFailed("the target is not a usable URL", permanent=True) from error
         except (ClientError, OSError) as error:
             raise SendFailed(f"HTTP: {type(error).__name__}") from error
 
