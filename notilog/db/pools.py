@@ -36,7 +36,9 @@ class PsycopgDriver(AsyncSqlAlchemyDriver):  # type: ignore[misc]  # hasql is un
     """hasql's SQLAlchemy driver on psycopg 3."""
 
     async def pool_factory(self, dsn: Dsn, **kwargs: Any) -> AsyncEngine:
-        return create_async_engine(make_url(str(dsn)).set(drivername="postgresql+psycopg"), **kwargs)
+        return create_async_engine(
+            make_url(str(dsn)).set(drivername="postgresql+psycopg"), **kwargs
+        )
 
 
 Pools = BasePoolManager[AsyncEngine, AsyncConnection]
