@@ -218,6 +218,6 @@ async def _with_details(tx: AsyncSession, event: EventRow, taken: Event) -> Even
         author=author,
         name=event.name,
         description=event.description,
-        notifications=tuple(Notification(*wish) for wish in wishes.tuples()),
-        participants=tuple(Participation(*person) for person in people.tuples()),
+        notifications=tuple(Notification(*wish) for wish in wishes),
+        participants=tuple(Participation(*person) for person in people),
     )

@@ -27,7 +27,7 @@ async def people(tx: AsyncSession, logins: Sequence[str], *, field: str) -> dict
     """
     names = [login.lower() for login in logins]
     statement = select(UserRow.login, UserRow.id).where(UserRow.login.in_(names))
-    known = dict((await tx.execute(statement)).tuples().all()) if names else {}
+    known = dict((await tx.execute(statement)).all()) if names else {}
     found: dict[str, UUID] = {}
     errors: list[FieldError] = []
     for number, name in enumerate(names):

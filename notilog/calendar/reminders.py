@@ -96,7 +96,7 @@ async def _claim(tx: AsyncSession, *, until: datetime, limit: int) -> list[Due]:
     )
     return [
         Due(id_, event_id, before, channel, Fire(start, at))
-        for id_, event_id, before, channel, start, at in (await tx.execute(statement)).tuples()
+        for id_, event_id, before, channel, start, at in (await tx.execute(statement))
         if start is not None and at is not None
     ]
 
@@ -115,7 +115,7 @@ async def _announced(tx: AsyncSession, events: set[UUID]) -> dict[UUID, Announce
     )
     return {
         row.id: Announced(row.name, row.description, row.schedule, (row.author_id, *participants))
-        for row, participants in (await tx.execute(statement)).tuples()
+        for row, participants in (await tx.execute(statement))
     }
 
 

@@ -119,7 +119,7 @@ async def unsent(tx: AsyncSession, event_id: UUID) -> dict[tuple[str, str], date
         .where(DeliveryRow.event_id == event_id, DeliveryRow.status.in_(("pending", "sending")))
         .group_by(DeliveryRow.before, DeliveryRow.channel)
     )
-    rows = (await tx.execute(statement)).tuples()
+    rows = await tx.execute(statement)
     return {(before, channel): due_at for before, channel, due_at in rows if before is not None}
 
 

@@ -49,7 +49,7 @@ async def look_up(
     )
     if for_change:
         statement = statement.with_for_update(of=EventRow)
-    found = (await tx.execute(statement)).tuples().one_or_none()
+    found = (await tx.execute(statement)).one_or_none()
     if found is not None:
         event, asked = found
         details = sees_details(event, caller, asked=asked)
