@@ -86,14 +86,27 @@ class Core(BaseSettings):
         validate_default=True,
     )
 
-    database_url: PostgresUrl
-    redis_url: RedisUrl
-    broker_url: BrokerUrl | None = None
-    secret_key: SecretKey
-    admin_password: SecretStr | None = None
-    log_format: Literal["json", "tab"] = "json"
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    strict_config: bool = False
+    database_url: PostgresUrl = Field(
+        description="postgresql://login:password@host:5432/name; several hosts with commas between"
+    )
+    redis_url: RedisUrl = Field(description="redis://:password@host:6379/0")
+    broker_url: BrokerUrl | None = Field(
+        None,
+        description="amqp://login:password@host:5672// or redis://…; by default the Redis above",
+    )
+    secret_key: SecretKey = Field(
+        description=f"{MINIMAL_SECRET_KEY} random characters or more, the same on every machine"
+    )
+    admin_password: SecretStr | None = Field(
+        None, description="password of the first administrator; made up and shown once by default"
+    )
+    log_format: Literal["json", "tab"] = Field("json", description="json, or tab-separated")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="debug, info, warning or error"
+    )
+    strict_config: bool = Field(
+        False, description="refuse to start with a wrong setting instead of using its default"
+    )
 
     @property
     def broker(self) -> str:
@@ -104,7 +117,7 @@ class Core(BaseSettings):
 REQUIRED = frozenset(name for name, field in Core.model_fields.items() if field.is_required())
 WITHOUT_DEFAULT = REQUIRED | {"broker_url"}
 
-SectionT = TypeVar("SectionT", bound=Section)
+RoomT = TypeVar("RoomT", bound=Section)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +127,8 @@ class Settings:
     core: Core
     fallbacks: tuple[Fallback, ...]
 
-    def section(self, kind: type[SectionT]) -> SectionT:
-        return cast("SectionT", _descend(self.core, kind.section))
+    def section(self, kind: type[RoomT]) -> RoomT:
+        return cast("RoomT", _descend(self.core, kind.section))
 
 
 _current: Settings | None = None
@@ -132,7 +145,7 @@ def current() -> Settings:
     return _current
 
 
-def section(kind: type[SectionT]) -> SectionT:
+def section(kind: type[RoomT]) -> RoomT:
     """The current settings of one room."""
     return current().section(kind)
 

@@ -6,16 +6,15 @@ from pathlib import Path
 from notilog import config
 from notilog.calendar.reminders import RemindersSettings
 from notilog.config import Section, Settings
-from notilog.db.pools import DatabaseSettings
+from notilog.db.settings import DatabaseSettings
 from notilog.logs.limits import LogsSettings
 from notilog.notifications.attempts import DeliveriesSettings
 from notilog.notifications.channels import CHANNELS
-from notilog.ops.services import FlowerSettings
 from notilog.serving import ApiSettings
 from notilog.users.login_attempts import LoginSettings
 from notilog.users.passwords import PasswordSettings
 from notilog.users.sessions import SessionSettings
-from notilog.working import WorkerSettings
+from notilog.working import FlowerSettings, WorkerSettings
 
 SECTIONS: list[type[Section]] = [
     ApiSettings,

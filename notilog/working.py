@@ -1,8 +1,8 @@
-"""Settings of the Celery workers: how they stop and what they warn of."""
+"""Settings of the Celery workers and of Flower, which watches them."""
 
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from notilog.config import Section
 
@@ -20,4 +20,15 @@ class WorkerSettings(Section):
     )
     blocked_loop_warning: float = Field(
         2.0, ge=0.1, le=600, description="seconds the event loop may stand still without a warning"
+    )
+
+
+class FlowerSettings(Section):
+    """Who may look into Flower."""
+
+    section: ClassVar[str] = "flower"
+
+    login: str = Field("admin", min_length=1, pattern="^[^:]+$", description="name to sign in with")
+    password: SecretStr | None = Field(
+        None, description="password to sign in with; `notilog up` makes one and keeps it"
     )

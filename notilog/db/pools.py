@@ -5,34 +5,18 @@ of the least loaded one that fits. Its own SQLAlchemy driver builds asyncpg engi
 psycopg ones.
 """
 
-from typing import Any, ClassVar
+from typing import Any
 
 from hasql.driver.asyncsqlalchemy import AsyncSqlAlchemyDriver
 from hasql.pool_manager import BasePoolManager
 from hasql.utils import Dsn
-from pydantic import Field
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from notilog.config import Section
+from notilog.db.settings import DatabaseSettings
 
 
-class DatabaseSettings(Section):
-    """How this process uses the database."""
-
-    section: ClassVar[str] = "database"
-
-    pool_size: int = Field(10, ge=1, le=500)
-    pool_max_overflow: int = Field(10, ge=0, le=500)
-    acquire_timeout: float = Field(5.0, gt=0, le=120, description="seconds")
-    refresh_delay: float = Field(1.0, gt=0, le=60, description="seconds between checks of a host")
-    refresh_timeout: float = Field(5.0, gt=0, le=60, description="seconds a check may take")
-    statement_timeout: float = Field(30.0, gt=0, le=3600, description="seconds")
-    fallback_master: bool = Field(True, description="read from the primary when no replica lives")
-    master_as_replica_weight: float = Field(0.2, ge=0, le=1)
-
-
-class PsycopgDriver(AsyncSqlAlchemyDriver):  # type: ignore[misc]  # hasql is untyped here
+class PsycopgDriver(AsyncSqlAlchemyDriver):
     """hasql's SQLAlchemy driver on psycopg 3."""
 
     async def pool_factory(self, dsn: Dsn, **kwargs: Any) -> AsyncEngine:

@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog import jobs
 from notilog.config import Settings
-from notilog.db.pools import DatabaseSettings, Pools, open_pools
+from notilog.db.pools import Pools, open_pools
+from notilog.db.settings import DatabaseSettings
 from notilog.errors import Unavailable
 
 _pools: Pools | None = None
@@ -22,10 +23,10 @@ async def open_database(settings: Settings) -> None:
 
 
 async def close_database() -> None:
-    global _pools  # noqa: PLW0603
+    global _pools
     pools, _pools = _pools, None
     if pools is not None:
-        await pools.close()
+        await pools.close()  # type: ignore[no-untyped-call]  # hasql's
 
 
 def pools() -> Pools:

@@ -21,6 +21,7 @@ from notilog.db import migrate
 from notilog.errors import NotilogError
 from notilog.ops import accounts, doctor
 from notilog.ops.probes import Finding
+from notilog.ops.settings_reference import reference
 from notilog.ops.state import holder, remembered
 from notilog.ops.up import Options
 from notilog.ops.up import up as run_platform
@@ -158,6 +159,20 @@ def add_token(
         new = NewToken.model_validate({"name": name, "scopes": scope, "project": project})
         made = asyncio.run(accounts.add_token(_loaded(state_dir), login, new=new))
     typer.echo(made)
+
+
+@main.command(name="settings")
+def print_settings() -> None:
+    """Print every setting with its default, in the form of a `.env` file."""
+    typer.echo(reference(settings.SECTIONS), nl=False)
+
+
+@main.command(hidden=True)
+def migration(message: str, state_dir: StateDir = STATE) -> None:
+    """Write a migration for what changed in the tables' classes."""
+    with refusals():
+        url = _loaded(state_dir).core.database_url.get_secret_value()
+        asyncio.run(migrate.autogenerate(url, message))
 
 
 @main.command()

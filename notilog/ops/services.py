@@ -1,22 +1,6 @@
 """The services that make up the platform: what `notilog up` and docker-compose.yml both run."""
 
 from dataclasses import dataclass
-from typing import ClassVar
-
-from pydantic import Field, SecretStr
-
-from notilog.config import Section
-
-
-class FlowerSettings(Section):
-    """Who may look into Flower."""
-
-    section: ClassVar[str] = "flower"
-
-    login: str = Field("admin", min_length=1, pattern="^[^:]+$", description="name to sign in with")
-    password: SecretStr | None = Field(
-        None, description="password to sign in with; `notilog up` makes one and keeps it"
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,9 +31,10 @@ from notilog.ops.readiness import (
     until,
     workers_answer,
 )
-from notilog.ops.services import WORKERS, FlowerSettings, services
+from notilog.ops.services import WORKERS, services
 from notilog.ops.state import held, kept_secret, remember
 from notilog.ops.supervisor import Child, Supervisor
+from notilog.working import FlowerSettings
 
 SECONDS_TO_STOP = 9.5
 """All in all: a service manager or a person gives up after ten."""
