@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog import config
 from notilog.config import Section
+from notilog.errors import Forbidden
 from notilog.users import login_attempts
 from notilog.users.caller import Caller
 from notilog.users.credentials import SESSION_PREFIX, digest, issue
@@ -84,6 +85,13 @@ def _end_of_use(settings: SessionSettings, since: datetime, now: datetime) -> da
 
 
 async def close_session(tx: AsyncSession, caller: Caller) -> None:
+    """End the caller's session.
+
+    Raises:
+        Forbidden: it is a token that they came with.
+    """
+    if not caller.in_person:
+        raise Forbidden("this is a token, not a session; it ends with DELETE /tokens/{id}")
     await tx.execute(delete(SessionRow).where(SessionRow.id_hash == caller.credential))
 
 

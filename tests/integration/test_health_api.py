@@ -1,0 +1,30 @@
+"""Health tells supervisors in a word and administrators in full."""
+
+import pytest
+from httpx import ASGITransport, AsyncClient
+
+from tests.integration.conftest import Person
+
+
+@pytest.mark.parametrize("base", ["http://notilog.test/", "http://notilog.test/api/v1/"])
+async def test_supervisors_need_no_credentials(transport: ASGITransport, base: str) -> None:
+    async with AsyncClient(transport=transport, base_url=base) as client:
+        assert (await client.get("health/live")).json() == {"status": "live"}
+        assert (await client.get("health/ready")).json() == {"status": "ready"}
+
+
+@pytest.fixture
+def wrong_setting(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("NOTILOG_DATABASE__POOL_SIZE", "many")
+
+
+async def test_a_refused_setting_is_shown_to_administrators(
+    wrong_setting: None, admin: Person
+) -> None:
+    health = (await admin.api.get("health")).json()
+    assert health["failing"] == []
+    assert [host["role"] for host in health["database"]] == ["master"]
+    (fallback,) = health["configuration"]
+    assert fallback["setting"] == "NOTILOG_DATABASE__POOL_SIZE"
+    assert fallback["default"] == "10"
+    assert "password" not in str(health["database"])

@@ -1,0 +1,106 @@
+"""Every endpoint, asked by nobody, by a user, by a narrow token and by an administrator."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from fastapi.routing import APIRoute
+from httpx import AsyncClient
+
+from api.main import ROUTERS
+from tests.integration.conftest import Person
+
+SOME_ID = "01890000-0000-7000-8000-000000000000"
+
+USER = {"login": "new", "name": {"first": "New", "last": "One"}}
+TOKEN = {"name": "narrow", "scopes": ["agents:connect"]}
+EVENT = {
+    "name": "Talk",
+    "start_time": "2030-01-01T10:00:00Z",
+    "end_time": "2030-01-01T11:00:00Z",
+    "notifications": [],
+    "participants": [],
+}
+RECORD = {"level": "info", "project": "shop", "module": "cart", "message": "sold"}
+YEAR = "from=2030-01-01T00:00:00Z&to=2030-12-31T00:00:00Z"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An endpoint and its answer to nobody, a user, a token without its scope, an administrator."""
+
+    method: str
+    path: str
+    answers: tuple[int, int, int, int]
+    body: Any = None
+    query: str = ""
+
+
+ENDPOINTS = [
+    Endpoint("POST", "/users", (401, 403, 403, 201), USER),
+    Endpoint("GET", "/users", (401, 200, 200, 200)),
+    Endpoint("GET", "/users/{login}", (401, 200, 200, 200)),
+    Endpoint("PATCH", "/users/{login}", (401, 200, 403, 200), {"language": "ru"}),
+    Endpoint("POST", "/sessions", (401, 401, 401, 401), {"login": "x", "password": "y"}),
+    Endpoint("GET", "/sessions/current", (401, 200, 200, 200)),
+    Endpoint("DELETE", "/sessions/current", (401, 204, 403, 204)),
+    Endpoint("POST", "/tokens", (401, 201, 201, 201), TOKEN),
+    Endpoint("GET", "/tokens", (401, 200, 403, 200)),
+    Endpoint("DELETE", "/tokens/{token_id}", (401, 404, 403, 404)),
+    Endpoint("POST", "/events", (401, 201, 403, 201), EVENT),
+    Endpoint("GET", "/events", (401, 200, 403, 200), query=YEAR),
+    Endpoint("GET", "/events/{event_id}", (401, 404, 403, 404)),
+    Endpoint("PATCH", "/events/{event_id}", (401, 404, 403, 404), {"name": "Other"}),
+    Endpoint("DELETE", "/events/{event_id}", (401, 404, 403, 404)),
+    Endpoint(
+        "PUT",
+        "/events/{event_id}/participants/{login}",
+        (401, 404, 403, 404),
+        {"decision": "yes"},
+    ),
+    Endpoint("POST", "/logs", (401, 202, 403, 202), RECORD),
+    Endpoint("GET", "/logs", (401, 200, 403, 200)),
+    Endpoint("GET", "/health/live", (200, 200, 200, 200)),
+    Endpoint("GET", "/health/ready", (200, 200, 200, 200)),
+    Endpoint("GET", "/health", (401, 403, 403, 200)),
+]
+
+
+def test_no_endpoint_is_left_out() -> None:
+    offered = {
+        (method, route.path)
+        for router in ROUTERS
+        for route in router.routes
+        if isinstance(route, APIRoute)
+        for method in route.methods or ()
+    }
+    assert offered == {(endpoint.method, endpoint.path) for endpoint in ENDPOINTS}
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda one: f"{one.method} {one.path}")
+async def test_each_caller_gets_what_is_theirs(
+    endpoint: Endpoint, anonymous: AsyncClient, ann: Person, admin: Person
+) -> None:
+    narrow = (await ann.api.post("tokens", json=TOKEN)).json()["token"]
+    answers = [
+        await _asked(endpoint, anonymous, login="ann"),
+        await _asked(endpoint, ann.api, login="ann"),
+        await _asked(endpoint, anonymous, login="ann", token=narrow),
+        await _asked(endpoint, admin.api, login="admin"),
+    ]
+    assert tuple(answers) == endpoint.answers
+
+
+async def _asked(
+    endpoint: Endpoint, client: AsyncClient, *, login: str, token: str | None = None
+) -> int:
+    path = endpoint.path.removeprefix("/").replace("{login}", login)
+    for name in ("{token_id}", "{event_id}"):
+        path = path.replace(name, SOME_ID)
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    answer = await client.request(
+        endpoint.method, f"{path}?{endpoint.query}", json=endpoint.body, headers=headers
+    )
+    if answer.status_code >= 400:
+        assert answer.headers["content-type"] == "application/problem+json"
+    return answer.status_code
