@@ -63,15 +63,16 @@ class _Lane:
             connection = Connection(
                 self._broker, heartbeat=HEARTBEAT, connect_timeout=CONNECT_TIMEOUT
             )
-            lost = (*connection.connection_errors, *connection.channel_errors)
             try:
                 self._serve(connection)
-            except lost as error:
+            except (*connection.connection_errors, *connection.channel_errors) as error:
                 log.warning("log_queue_lost", reason=str(error))
-                self._stopping.wait(RECONNECT_PAUSE)
+            except Exception:
+                log.exception("log_queue_failed")
             finally:
-                with suppress(*lost):
+                with suppress(Exception):  # it is lost anyway, and replaced
                     connection.release()
+            self._stopping.wait(RECONNECT_PAUSE)
 
     def _serve(self, connection: Connection) -> None:
         self._arrived.clear()
@@ -123,7 +124,7 @@ def _message(delivered: Delivered) -> Message:
     records = delivered.headers.get("records")
     return Message(
         type=content_type,
-        body=bytes(delivered.body),
+        body=delivered.body or b"",  # an empty one is text to py-amqp
         encoding=delivered.content_encoding or "",
         id=_batch_id(delivered.properties.get("message_id"), own=content_type == ROWS),
         records=records if isinstance(records, int) else 0,

@@ -74,6 +74,9 @@ class StreamIntake:
             except (RedisError, OSError) as error:
                 log.warning("log_stream_lost", reason=str(error))
                 await asyncio.sleep(RECONNECT_PAUSE)
+            except Exception:
+                log.exception("log_stream_failed")
+                await asyncio.sleep(RECONNECT_PAUSE)
 
     async def _serve(self, reader: Reader, *, claim_every: float) -> None:
         await reader.prepare()

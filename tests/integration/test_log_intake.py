@@ -1,0 +1,271 @@
+"""Records travel from a request, or from any program, through the broker into the database."""
+
+import itertools
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import amqp
+import psycopg
+import pytest
+import redis
+from kombu.connection import Connection
+from kombu.entity import Exchange
+from kombu.messaging import Producer
+
+from notilog.logs.batch import NAME
+from tests.conftest import DATA
+from tests.integration.conftest import Person
+from tests.servers import worker as servers
+from tests.servers.process import wait_until
+from tests.servers.worker import Worker
+
+pytestmark = pytest.mark.timeout(120)
+
+BACKLOG = 70
+EXCHANGE = Exchange(NAME, type="topic", durable=True)
+
+
+class Broker:
+    """The broker in question, as a program that knows nothing of NotiLog's code uses it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.is_redis = url.startswith("redis")
+
+    def publish(self, body: bytes, *, message_id: str | None = None) -> None:
+        if self.is_redis:
+            fields: dict[Any, Any] = {"json": body, **({"id": message_id} if message_id else {})}
+            with redis.Redis.from_url(self.url) as client:
+                client.xadd(NAME, fields)
+            return
+        named = {"message_id": message_id} if message_id else {}
+        with Connection(self.url) as connection:
+            producer = Producer(connection.default_channel, EXCHANGE)
+            producer.publish(body, routing_key="any", content_type="application/json", **named)
+
+    def waiting(self) -> int:
+        if self.is_redis:
+            with redis.Redis.from_url(self.url) as client:
+                return int(client.xlen(NAME))
+        with Connection(self.url) as connection:
+            declared = connection.default_channel.queue_declare(NAME, passive=True)
+            return int(declared.message_count)
+
+    def forget(self) -> None:
+        """What an earlier test left."""
+        if not self.is_redis:
+            with Connection(self.url) as connection, suppress(amqp.exceptions.NotFound):
+                connection.default_channel.queue_delete(NAME)
+
+
+@pytest.fixture(params=["redis", "rabbitmq"])
+def broker(
+    request: pytest.FixtureRequest, environment: pytest.MonkeyPatch, redis_url: str
+) -> Broker:
+    url = redis_url
+    if request.param == "rabbitmq":
+        url = request.getfixturevalue("rabbitmq_url")
+        environment.setenv("NOTILOG_BROKER_URL", url)
+    environment.setenv("NOTILOG_LOGS__CLAIM_AFTER", "1")
+    environment.setenv("NOTILOG_LOGS__BACKLOG_BATCHES", str(BACKLOG))
+    made = Broker(url)
+    made.forget()
+    return made
+
+
+@pytest.fixture
+def writer(broker: Broker, request: pytest.FixtureRequest) -> Person:
+    """Somebody who sends through that broker: the API starts after it is chosen."""
+    person: Person = request.getfixturevalue("ann")
+    return person
+
+
+@pytest.fixture
+def worker(broker: Broker, tmp_path: Path) -> Iterator[Worker]:
+    with servers.worker(tmp_path, "-Q", "logs") as made:
+        yield made
+
+
+class Stored:
+    """What is in the database."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.url) as connection:
+            return connection.execute(query.encode()).fetchall()
+
+    def messages(self) -> Counter[str]:
+        return Counter(message for (message,) in self.rows("SELECT message FROM log_records"))
+
+    def count(self, table: str = "log_records") -> int:
+        return int(self.rows(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608
+
+
+@pytest.fixture
+def stored(database_url: str) -> Stored:
+    return Stored(database_url)
+
+
+def record(message: str, **fields: object) -> dict[str, object]:
+    return {"level": "info", "project": "shop", "module": "cart", "message": message, **fields}
+
+
+def ssh_records() -> list[dict[str, object]]:
+    lines = (DATA / "OpenSSH_2k.log").read_text().splitlines()
+    moments = (datetime(2025, 12, 10, 6, tzinfo=UTC).isoformat() for _ in itertools.count())
+    return [
+        record(line, project="ssh", ts=moment, pid=line.partition("[")[2].partition("]")[0])
+        for line, moment in zip(lines, moments, strict=False)
+    ]
+
+
+async def test_two_thousand_lines_arrive_each_once(
+    writer: Person, worker: Worker, stored: Stored, broker: Broker
+) -> None:
+    records = ssh_records()
+    assert len(records) == 2000
+    answer = await writer.api.post("logs", json=records)
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["accepted"] == 2000
+    assert answer.json()["rejected"] == []
+    wait_until(lambda: stored.count() == 2000, "storing")
+    assert stored.messages() == Counter(record["message"] for record in records)
+    wait_until(lambda: broker.waiting() == 0, "the broker's being told")
+    of_24200 = sum(record["pid"] == "24200" for record in records)
+    found = await writer.api.get("logs", params={"attr.pid": "24200", "limit": 1000})
+    assert len(found.json()["items"]) == of_24200
+
+
+async def test_a_repetition_under_the_same_key_is_stored_once_and_answered_alike(
+    writer: Person, worker: Worker, stored: Stored
+) -> None:
+    sent = [record("once"), {"level": "info"}]
+    headers = {"Idempotency-Key": "order-18"}
+    answers = [await writer.api.post("logs", json=sent, headers=headers) for _ in range(3)]
+    assert {answer.text for answer in answers} == {answers[0].text}
+    assert answers[0].json()["accepted"] == 1
+    await writer.api.post("logs", json=record("later"))
+    wait_until(lambda: stored.messages()["later"] == 1, "storing")
+    wait_until(lambda: stored.messages()["once"] == 1, "storing")
+    assert stored.count("log_batches") == 2
+
+
+async def test_a_key_is_the_senders_own(
+    writer: Person, admin: Person, worker: Worker, stored: Stored
+) -> None:
+    for person in (writer, admin):
+        headers = {"Idempotency-Key": "1"}
+        answer = await person.api.post("logs", json=record(person.login), headers=headers)
+        assert answer.status_code == 202
+    wait_until(lambda: stored.count() == 2, "storing both")
+
+
+async def test_a_worker_killed_in_the_middle_loses_nothing_and_repeats_nothing(
+    writer: Person, broker: Broker, stored: Stored, tmp_path: Path
+) -> None:
+    sent: Counter[str] = Counter()
+    with ExitStack() as workers:
+        running = workers.enter_context(servers.worker(tmp_path, "-Q", "logs", name="first"))
+        for number in range(60):
+            messages = [f"{number}-{place}" for place in range(500)]
+            answer = await writer.api.post("logs", json=[record(message) for message in messages])
+            assert answer.status_code == 202
+            sent.update(messages)
+            if number in {20, 40}:
+                wait_until(lambda: stored.count() > 0, "the first rows")
+                running.process.kill()
+                running = workers.enter_context(
+                    servers.worker(tmp_path, "-Q", "logs", name=f"after-{number}")
+                )
+        wait_until(lambda: stored.count() >= sum(sent.values()), "storing all")
+        wait_until(lambda: broker.waiting() == 0, "the broker's being told")
+    assert stored.messages() == sent
+
+
+async def test_broken_database_connections_lose_nothing(
+    writer: Person, broker: Broker, worker: Worker, stored: Stored
+) -> None:
+    sent: Counter[str] = Counter()
+    for number in range(30):
+        messages = [f"{number}-{place}" for place in range(500)]
+        answer = await writer.api.post("logs", json=[record(message) for message in messages])
+        assert answer.status_code == 202
+        sent.update(messages)
+        stored.rows(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND query LIKE '%COPY%'"
+            " AND pid <> pg_backend_pid()"
+        )
+    wait_until(lambda: stored.count() >= sum(sent.values()), "storing all")
+    wait_until(lambda: broker.waiting() == 0, "the broker's being told")
+    assert stored.messages() == sent
+
+
+async def test_other_programs_publish_json_and_what_is_wrong_is_kept_with_the_reason(
+    broker: Broker, worker: Worker, stored: Stored
+) -> None:
+    broker.publish(json.dumps(record("alone")).encode())
+    broker.publish(
+        json.dumps([record("first"), record("bad", level="loud"), record("second")]).encode()
+    )
+    broker.publish(b"this is not JSON")
+    broker.publish(b"")
+    wait_until(lambda: stored.count() == 3, "storing")
+    wait_until(lambda: stored.count("log_rejects") == 3, "keeping the rejects")
+    assert set(stored.messages()) == {"alone", "first", "second"}
+    rejects = stored.rows("SELECT position, reason, payload FROM log_rejects ORDER BY payload")
+    assert rejects[0][2] == b""
+    assert rejects[1][2] == b"this is not JSON"
+    assert "malformed" in rejects[1][1]
+    assert rejects[2][0] == 1
+    assert "no such level" in rejects[2][1]
+    assert json.loads(rejects[2][2])["message"] == "bad"
+
+
+async def test_a_message_id_of_another_program_is_stored_once(
+    broker: Broker, worker: Worker, stored: Stored
+) -> None:
+    for _ in range(3):
+        broker.publish(json.dumps(record("once")).encode(), message_id="m-1")
+    broker.publish(json.dumps(record("last")).encode(), message_id="m-2")
+    wait_until(lambda: stored.messages()["last"] == 1, "storing")
+    wait_until(lambda: broker.waiting() == 0, "the broker's being told")
+    assert stored.messages()["once"] == 1
+
+
+async def test_too_many_waiting_batches_are_refused_and_the_others_kept(
+    writer: Person, broker: Broker, stored: Stored, tmp_path: Path
+) -> None:
+    accepted = 0
+    while True:
+        answer = await writer.api.post("logs", json=record(f"waits {accepted}"))
+        if answer.status_code == 503:
+            break
+        assert answer.status_code == 202
+        accepted += 1
+    assert accepted >= BACKLOG
+    assert answer.headers["retry-after"]
+    assert "wait to be stored" in answer.json()["detail"]
+    with servers.worker(tmp_path, "-Q", "logs"):
+        wait_until(lambda: stored.count() == accepted, "storing what was accepted")
+
+
+@pytest.fixture(params=["redis://127.0.0.1:1/0", "amqp://127.0.0.1:1//"])
+def without_broker(request: pytest.FixtureRequest, environment: pytest.MonkeyPatch) -> Person:
+    environment.setenv("NOTILOG_BROKER_URL", request.param)
+    person: Person = request.getfixturevalue("ann")
+    return person
+
+
+async def test_without_a_broker_nothing_is_accepted(without_broker: Person) -> None:
+    answer = await without_broker.api.post("logs", json=record("refused"))
+    assert answer.status_code == 503
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["retry-after"]
