@@ -32,7 +32,7 @@ class RemindersSettings(Section):
     horizon: float = Field(
         30.0, ge=10, le=3600, description="seconds ahead that a tick decides deliveries for"
     )
-    batch: int = Field(2000, ge=1, le=20_000, description="reminders that one transaction decides")
+    batch: int = Field(1000, ge=1, le=20_000, description="reminders that one transaction decides")
 
 
 @dataclass(frozen=True, slots=True)
