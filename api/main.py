@@ -9,7 +9,7 @@ from api import docs, errors, openapi
 from api.envelope import Envelope
 from api.log_publisher import open_log_publisher
 from api.producer import Producer
-from api.routes import events, health, logs, sessions, tokens, users
+from api.routes import channels, deliveries, events, health, logs, sessions, tokens, users
 from api.storable import only_storable
 from notilog import __version__, jobs, log_output
 from notilog import settings as schema
@@ -22,6 +22,8 @@ ROUTERS: list[APIRouter] = [
     sessions.router,
     tokens.router,
     events.router,
+    deliveries.router,
+    channels.router,
     logs.router,
     health.router,
 ]

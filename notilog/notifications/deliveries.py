@@ -161,7 +161,7 @@ async def listing(
             statement = statement.where(column == wanted)
     if cursor is not None:
         statement = statement.where(DeliveryRow.id < _after(cursor))
-    found = [Listed(row, login) for row, login in (await tx.execute(statement)).tuples()]
+    found = [Listed(row, login) for row, login in await tx.execute(statement)]
     page = found[:limit]
     return page, str(page[-1].row.id) if len(found) > limit else None
 

@@ -9,9 +9,11 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from random import SystemRandom
+from uuid import UUID
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
+from uuid_utils.compat import uuid7
 
 from notilog import clock, config
 from notilog.db.session import transaction
@@ -70,7 +72,6 @@ class Drain:
         self._kind = kind
         self._channel = channel
         self._rules = rules
-        self._missing = channel.missing()
         self._late_after = timedelta(seconds=rules.late_after)
         self._lookahead = timedelta(seconds=rules.lookahead)
         self._capacity = channel.concurrency * CLAIMS_PER_HAND
@@ -171,7 +172,8 @@ class Drain:
             claimed = await self._at_hand.get()
             self._on_the_way += 1
             try:
-                self._finished.append(await self._attempt(claimed))
+                outcome = await self._attempt(claimed)
+                self._finished.append(outcome)  # a turn may have replaced the list meanwhile
             finally:
                 self._on_the_way -= 1
                 self._news.set()
@@ -185,7 +187,7 @@ class Drain:
         except SendFailed as error:
             failure = error
         except TimeoutError:
-            failure = SendFailed(f"not accepted within {SEND_LIMIT.total_seconds():g} s")
+            failure = _too_slow()
         except Exception as error:
             log.exception("delivery_failed", channel=self._kind, delivery_id=str(claimed.id))
             failure = SendFailed(f"an error of NotiLog: {type(error).__name__}")
@@ -202,11 +204,7 @@ class Drain:
         )
 
     async def _send(self, claimed: Claim) -> None:
-        if self._missing:
-            raise SendFailed(
-                f"the channel {self._kind} is not configured: set {' and '.join(self._missing)}",
-                permanent=True,
-            )
+        _refuse_unconfigured(self._kind, self._channel)
         if claimed.attempts > self._rules.max_attempts:
             raise SendFailed("workers ended while sending it, every time", permanent=True)
         message = RENDERERS[claimed.kind](
@@ -218,3 +216,34 @@ class Drain:
             timezone=claimed.timezone,
         )
         await self._channel.send(message, claimed.to)
+
+
+async def try_out(kind: str, to: str, *, language: str) -> UUID:
+    """Send a test message at once; returns its id.
+
+    Raises:
+        NotFound: there is no such channel.
+        SendFailed: the message was not accepted, or the channel is not configured.
+    """
+    channel = open_channel(kind)
+    try:
+        _refuse_unconfigured(kind, channel)
+        message = rendering.trial(uuid7(), at=clock.now(), language=language)
+        async with asyncio.timeout(SEND_LIMIT.total_seconds()):
+            await channel.send(message, channel.recipient(to))
+    except TimeoutError as error:
+        raise _too_slow() from error
+    finally:
+        await channel.close()
+    return message.id
+
+
+def _refuse_unconfigured(kind: str, channel: Channel) -> None:
+    if missing := channel.missing():
+        raise SendFailed(
+            f"the channel {kind} is not configured: set {' and '.join(missing)}", permanent=True
+        )
+
+
+def _too_slow() -> SendFailed:
+    return SendFailed(f"not accepted within {SEND_LIMIT.total_seconds():g} s")

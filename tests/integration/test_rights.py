@@ -58,6 +58,10 @@ ENDPOINTS = [
         (401, 404, 403, 404),
         {"decision": "yes"},
     ),
+    Endpoint("GET", "/deliveries", (401, 200, 403, 200)),
+    Endpoint("POST", "/deliveries/{delivery_id}/retry", (401, 404, 403, 404)),
+    Endpoint("GET", "/channels", (401, 200, 200, 200)),
+    Endpoint("POST", "/channels/{kind}/test", (401, 403, 403, 200), {"to": "ann"}),
     Endpoint("POST", "/logs", (401, 202, 403, 202), RECORD),
     Endpoint("GET", "/logs", (401, 200, 403, 200)),
     Endpoint("GET", "/health/live", (200, 200, 200, 200)),
@@ -94,8 +98,8 @@ async def test_each_caller_gets_what_is_theirs(
 async def _asked(
     endpoint: Endpoint, client: AsyncClient, *, login: str, token: str | None = None
 ) -> int:
-    path = endpoint.path.removeprefix("/").replace("{login}", login)
-    for name in ("{token_id}", "{event_id}"):
+    path = endpoint.path.removeprefix("/").replace("{login}", login).replace("{kind}", "log")
+    for name in ("{token_id}", "{event_id}", "{delivery_id}"):
         path = path.replace(name, SOME_ID)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     answer = await client.request(

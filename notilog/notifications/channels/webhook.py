@@ -61,7 +61,7 @@ class WebhookChannel:
 
     @staticmethod
     def recipient(to: str) -> Recipient:
-        return Recipient(login=to, url=to)
+        return Recipient(login="test", url=to)
 
     def missing(self) -> tuple[str, ...]:
         return tuple(

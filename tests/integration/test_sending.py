@@ -1,0 +1,324 @@
+"""A drain sends everything due, once, on time, and records what became of it."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from notilog import clock
+from notilog import settings as schema
+from notilog.db.session import close_database, open_database, transaction
+from notilog.errors import SendFailed
+from notilog.notifications import deliveries
+from notilog.notifications.attempts import DeliveriesSettings, failed, sent
+from notilog.notifications.claims import claim, record
+from notilog.notifications.sending import drain
+from notilog.notifications.tables import DeliveryRow
+from tests.integration.decided import alter, decide, decision, people, rows, statuses
+from tests.outside.smtp import Mailbox, mail_server
+from tests.servers.worker import environment as worker_environment
+
+MINUTE = timedelta(minutes=1)
+LATE_AFTER = timedelta(seconds=30)
+
+
+@pytest.fixture
+async def box(environment: pytest.MonkeyPatch) -> AsyncIterator[Mailbox]:
+    """A mail server, with this process configured to send by it."""
+    async with mail_server() as made:
+        environment.setenv("NOTILOG_CHANNELS__EMAIL__HOST", "127.0.0.1")
+        environment.setenv("NOTILOG_CHANNELS__EMAIL__PORT", str(made.port))
+        environment.setenv("NOTILOG_CHANNELS__EMAIL__TLS", "none")
+        environment.setenv("NOTILOG_CHANNELS__EMAIL__TIMEOUT", "1")
+        environment.setenv("NOTILOG_DELIVERIES__LOOKAHEAD", "1")
+        environment.setenv("NOTILOG_DELIVERIES__RETRY_BASE", "0.001")
+        await open_database(schema.load())
+        yield made
+        await close_database()
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(30):
+        while not await condition():  # noqa: ASYNC110  rows of a database tell nobody
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def draining(kind: str = "email") -> AsyncIterator["asyncio.Task[None]"]:
+    task = asyncio.create_task(drain(kind))
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_everything_due_is_sent_once_under_its_own_id(box: Mailbox) -> None:
+    logins = [f"user{number}" for number in range(300)]
+    await decide(*(decision(user_id) for user_id in await people(*logins)))
+    await drain("email")
+    made = await rows()
+    assert {row.status for row in made} == {"sent"}
+    assert Counter(box.ids) == Counter(f"<{row.id}@localhost>" for row in made)
+    assert sorted(box.recipients) == sorted(f"{login}@example.org" for login in logins)
+    assert all(row.attempts == 1 and row.sent_at and not row.late for row in made)
+
+
+async def test_two_drains_in_two_sessions_share_without_overlap(box: Mailbox) -> None:
+    (ann,) = await people("ann")
+    await decide(*(decision(ann) for _ in range(50)))
+    now = clock.now()
+
+    async def take() -> set[object]:
+        async with transaction() as tx:
+            found = await claim(tx, "email", now=now, limit=30, late_after=LATE_AFTER)
+            await asyncio.sleep(0)
+        return {claimed.id for claimed in found.claims}
+
+    first, second = await asyncio.gather(take(), take())
+    assert first.isdisjoint(second)
+    assert len(first | second) == 50
+
+
+async def test_what_falls_due_soon_is_waited_for_and_never_early(box: Mailbox) -> None:
+    (ann,) = await people("ann")
+    now = clock.now()
+    await decide(*(decision(ann, due_at=now + timedelta(seconds=s)) for s in (0, 0.3, 0.6)))
+    await decide(decision(ann, due_at=now + timedelta(seconds=60)))
+    await drain("email")
+    *sent_rows, waiting = await rows()
+    assert waiting.status == "pending"
+    for row in sent_rows:
+        assert row.sent_at is not None
+        assert row.sent_at >= row.due_at
+
+
+async def test_a_running_drain_takes_what_is_decided_meanwhile(box: Mailbox) -> None:
+    (ann,) = await people("ann")
+    await decide(decision(ann, due_at=clock.now() + timedelta(seconds=0.9)))
+
+    async def two_arrived() -> bool:
+        return len(box.mails) == 2
+
+    async with draining() as task:
+        await asyncio.sleep(0)
+        await decide(decision(ann))
+        await drain("email")
+        await until(two_arrived)
+        await task
+    assert await statuses() == ["sent", "sent"]
+
+
+async def test_the_urgent_go_first(box: Mailbox, environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("NOTILOG_CHANNELS__EMAIL__CONCURRENCY", "1")
+    schema.load()
+    ann, bob = await people("ann", "bob")
+    await decide(*(decision(ann) for _ in range(5)), decision(bob, priority=1))
+    await drain("email")
+    assert box.recipients[0] == "bob@example.org"
+
+
+async def test_a_busy_server_is_tried_again_until_it_accepts(box: Mailbox) -> None:
+    (ann,) = await people("ann")
+    box.answers["ann@example.org"] = ["451 busy", "421 closing", "452 full"]
+    await decide(decision(ann))
+    await drain("email")
+    (row,) = await rows()
+    assert (row.status, row.attempts, row.last_error) == ("sent", 4, "SMTP 452: full")
+    assert len(box.mails) == 1
+
+
+async def test_a_refused_address_is_dead_at_once_and_the_others_arrive(box: Mailbox) -> None:
+    ann, bob = await people("ann", "bob")
+    box.rejected.add("ann@example.org")
+    await decide(decision(ann), decision(bob))
+    await drain("email")
+    dead, arrived = await rows()
+    assert (dead.status, dead.attempts) == ("dead", 1)
+    assert dead.last_error == "SMTP 550: 5.1.1 no such mailbox"
+    assert arrived.status == "sent"
+
+
+async def test_after_the_last_attempt_it_is_dead_and_says_why(
+    box: Mailbox, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("NOTILOG_DELIVERIES__MAX_ATTEMPTS", "3")
+    schema.load()
+    (ann,) = await people("ann")
+    box.answers["ann@example.org"] = ["451 busy"] * 9
+    await decide(decision(ann))
+    await drain("email")
+    (row,) = await rows()
+    assert (row.status, row.attempts, row.last_error) == ("dead", 3, "SMTP 451: busy")
+
+
+async def test_a_server_that_hangs_gets_the_mail_when_it_answers(box: Mailbox) -> None:
+    (ann,) = await people("ann")
+    box.hanging = True
+    await decide(decision(ann))
+
+    async def failed_once() -> bool:
+        return (await rows())[0].last_error is not None
+
+    async with draining() as task:
+        await until(failed_once)
+        box.hanging = False
+        await task
+    assert await statuses() == ["sent"]
+    assert len(box.mails) == 1
+
+
+async def test_a_channel_without_settings_says_which_are_missing(
+    box: Mailbox, environment: pytest.MonkeyPatch
+) -> None:
+    (ann,) = await people("ann")
+    await decide(decision(ann, channel="webhook"))
+    await drain("webhook")
+    (row,) = await rows()
+    assert row.status == "dead"
+    assert row.last_error == (
+        "the channel webhook is not configured: set "
+        "NOTILOG_CHANNELS__WEBHOOK__URL and NOTILOG_CHANNELS__WEBHOOK__SECRET"
+    )
+
+
+async def test_after_downtime_what_began_is_missed_and_the_rest_is_late(box: Mailbox) -> None:
+    (ann,) = await people("ann")
+    long_ago = clock.now() - timedelta(hours=1)
+    begun = decision(ann, due_at=long_ago)
+    coming = decision(ann, due_at=long_ago, occurrence_start=clock.now() + MINUTE)
+    await decide(begun, coming)
+    await drain("email")
+    missed, late = await rows()
+    assert (missed.status, missed.attempts, missed.sent_at) == ("missed", 0, None)
+    assert (late.status, late.late) == ("sent", True)
+    assert len(box.mails) == 1
+
+
+async def test_a_reminder_at_the_very_start_is_not_missed(box: Mailbox) -> None:
+    (ann,) = await people("ann")
+    now = clock.now()
+    await decide(decision(ann, due_at=now, occurrence_start=now, before="0m"))
+    await drain("email")
+    assert await statuses() == ["sent"]
+
+
+async def test_what_was_retried_by_hand_is_sent_though_its_event_began(box: Mailbox) -> None:
+    (ann,) = await people("ann")
+    await decide(decision(ann, due_at=clock.now() - timedelta(hours=1)))
+    await alter(last_error="SMTP 554: spam")
+    await drain("email")
+    (row,) = await rows()
+    assert (row.status, row.late) == ("sent", True)
+
+
+async def test_a_claim_of_a_dead_worker_is_taken_over_after_its_lease(box: Mailbox) -> None:
+    (ann,) = await people("ann")
+    await decide(decision(ann))
+    async with transaction() as tx:
+        found = await claim(tx, "email", now=clock.now(), limit=5, late_after=LATE_AFTER)
+    (old,) = found.claims
+    await drain("email")
+    assert box.mails == []
+    await alter(attempt_at=clock.now())
+    await drain("email")
+    (row,) = await rows()
+    assert (row.status, row.attempts) == ("sent", 2)
+    late_failure = failed(
+        old.id,
+        old.lease_until,
+        failure=SendFailed("too late to matter"),
+        attempts=1,
+        now=clock.now(),
+        luck=0,
+        rules=DeliveriesSettings(),
+    )
+    async with transaction() as tx:
+        assert await record(tx, [late_failure]) == 0
+    assert await statuses() == ["sent"]
+
+
+async def test_what_is_withdrawn_on_its_way_is_not_tried_again_but_may_arrive(
+    box: Mailbox,
+) -> None:
+    (ann,) = await people("ann")
+    one = decision(ann)
+    await decide(one, replace(one, before="1h"))
+    async with transaction() as tx:
+        found = await claim(tx, "email", now=clock.now(), limit=5, late_after=LATE_AFTER)
+    async with transaction() as tx:
+        assert await deliveries.withdraw(tx, one.event_id) == 2
+    arrived, refused = found.claims
+    now = clock.now()
+    async with transaction() as tx:
+        await record(tx, [sent(arrived.id, arrived.lease_until, now=now)])
+    by_id = {row.id: row.status for row in await rows()}
+    assert by_id == {arrived.id: "sent", refused.id: "withdrawn"}
+
+
+async def test_stopping_gives_back_what_was_not_sent(
+    box: Mailbox, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("NOTILOG_CHANNELS__EMAIL__CONCURRENCY", "1")
+    environment.setenv("NOTILOG_CHANNELS__EMAIL__TIMEOUT", "20")
+    schema.load()
+    (ann,) = await people("ann")
+    await decide(*(decision(ann) for _ in range(5)))
+    box.hanging = True
+
+    async def claimed() -> bool:
+        return "sending" in await statuses() and box.connections == 1
+
+    async with draining() as task:
+        await until(claimed)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    made = await rows()
+    assert Counter(row.status for row in made) == {"pending": 4, "sending": 1}
+    assert [row.attempts for row in made if row.status == "pending"] == [0] * 4
+
+
+async def test_a_killed_worker_repeats_only_what_it_was_sending(box: Mailbox) -> None:
+    logins = [f"user{number}" for number in range(2000)]
+    await decide(*(decision(user_id) for user_id in await people(*logins)))
+    program = (
+        "import asyncio; from notilog import settings; "
+        "from notilog.db.session import open_database; "
+        "from notilog.notifications.sending import drain\n"
+        "async def main():\n"
+        "    await open_database(settings.load())\n"
+        "    await drain('email')\n"
+        "asyncio.run(main())\n"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, env=worker_environment()
+    )
+
+    async def underway() -> bool:
+        return len(box.mails) > 200
+
+    await until(underway)
+    os.kill(process.pid, signal.SIGKILL)
+    await process.wait()
+    left = Counter(await statuses())
+    assert left["sent"] < 2000
+    async with transaction() as tx:
+        await tx.execute(
+            update(DeliveryRow)
+            .where(DeliveryRow.status == "sending")
+            .values(attempt_at=clock.now())
+        )
+    await drain("email")
+    assert set(await statuses()) == {"sent"}
+    arrived = Counter(box.ids)
+    assert len(arrived) == 2000
+    assert sum(arrived.values()) - 2000 <= left["sending"]
