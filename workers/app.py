@@ -37,7 +37,13 @@ app = celery.Celery(
     "notilog",
     task_cls=CoroutineTask,
     config_source="celeryconfig",
-    include=["workers.control", "workers.reminders", "workers.logs", "workers.users"],
+    include=[
+        "workers.control",
+        "workers.deliveries",
+        "workers.reminders",
+        "workers.logs",
+        "workers.users",
+    ],
 )
 app.steps["worker"].add(LogIntake)
 signals.celeryd_init.connect(_log_as_worker)
