@@ -102,7 +102,9 @@ def _field(schema: type[BaseModel], path: Sequence[str]) -> FieldInfo | None:
     model: Any = schema
     field = None
     for part in path:
-        field = getattr(model, "model_fields", {}).get(part)
+        fields: dict[str, FieldInfo] = getattr(model, "model_fields", {})
+        by_name = {one.alias or name: one for name, one in fields.items()}
+        field = by_name.get(part)
         model = field.annotation if field else None
     return field
 

@@ -15,6 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from notilog.db.settings import DatabaseSettings
 
+DEAD_HOST = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""A host that vanished without a word is given up within seconds, not the kernel's two hours."""
+
 
 class PsycopgDriver(AsyncSqlAlchemyDriver):
     """hasql's SQLAlchemy driver on psycopg 3."""
@@ -49,6 +57,7 @@ def open_pools(url: str, settings: DatabaseSettings) -> Pools:
             "connect_args": {
                 "application_name": "notilog",
                 "connect_timeout": int(max(1, settings.acquire_timeout)),
+                **DEAD_HOST,
                 "options": f"-c statement_timeout={milliseconds} -c timezone=UTC",
             },
         },

@@ -1,16 +1,22 @@
 """`transaction`, the only way to write, and `reading`, which may use a replica."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from hasql.exceptions import HasqlError
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from notilog import jobs
+from notilog import config, jobs
 from notilog.config import Settings
 from notilog.db.pools import Pools, open_pools
 from notilog.db.settings import DatabaseSettings
 from notilog.errors import Unavailable
+
+RETRY_PAUSE = 0.1
 
 _pools: Pools | None = None
 
@@ -71,15 +77,31 @@ async def reading() -> AsyncIterator[AsyncSession]:
 
 @asynccontextmanager
 async def _session(*, read_only: bool) -> AsyncIterator[AsyncSession]:
+    connection = await _connected(read_only=read_only)
     try:
-        async with (
-            pools().acquire(read_only=read_only) as connection,
-            AsyncSession(connection, expire_on_commit=False, autoflush=False) as session,
-        ):
+        async with AsyncSession(connection, expire_on_commit=False, autoflush=False) as session:
             yield session
-    except TimeoutError as error:
-        raise Unavailable("the database does not answer") from error
     except DBAPIError as error:
         if error.connection_invalidated:
             raise Unavailable("the connection to the database broke") from error
         raise
+    finally:
+        await pools().release(connection)
+
+
+async def _connected(*, read_only: bool) -> AsyncConnection:
+    """A connection to a host that answers.
+
+    What is known about a host may be as old as its last check, so one that has just died is tried
+    again until the checks have noticed.
+    """
+    deadline = time.monotonic() + config.section(DatabaseSettings).acquire_timeout
+    while True:
+        try:
+            connection: AsyncConnection = await pools().acquire(read_only=read_only)
+        except (DBAPIError, PoolTimeoutError, HasqlError, TimeoutError) as error:
+            if time.monotonic() > deadline:
+                raise Unavailable("the database does not answer") from error
+        else:
+            return connection
+        await asyncio.sleep(RETRY_PAUSE)

@@ -24,5 +24,5 @@ class DatabaseSettings(Section):
     )
     fallback_master: bool = Field(True, description="read from the primary when no replica lives")
     master_as_replica_weight: float = Field(
-        0.2, ge=0, le=1, description="share of the reads that the primary takes over from replicas"
+        0.2, ge=0, le=1, description="chance that the primary stands beside the replicas"
     )
