@@ -14,6 +14,8 @@ from notilog.notifications.channels.channel import Message
 # A line with an encoded word has at most 76 characters (RFC 2047), the name of the header too:
 # "Subject: =?utf-8?b?" + 52 + "?=", from 39 bytes.
 WORD_BYTES = 39
+# Bytes of UTF-8 that stand within a character.
+CONTINUATION = range(0x80, 0xC0)
 BOUNDARY = "=_notilog"
 
 
@@ -48,14 +50,15 @@ def composed(message: Message, *, sender: str, to: str, host: str, date: datetim
 
 def encoded_words(value: str) -> str:
     """A header's value as RFC 2047 encoded words, folded; never splits a character."""
-    words, word = [], b""
-    for character in value:
-        encoded = character.encode("utf-8", "replace")
-        if len(word) + len(encoded) > WORD_BYTES:
-            words.append(word)
-            word = b""
-        word += encoded
-    words.append(word)
+    rest = value.encode("utf-8", "replace")
+    words = []
+    while len(rest) > WORD_BYTES:
+        end = WORD_BYTES
+        while rest[end] in CONTINUATION:
+            end -= 1
+        words.append(rest[:end])
+        rest = rest[end:]
+    words.append(rest)
     return "\r\n ".join(f"=?utf-8?b?{b64encode(word).decode()}?=" for word in words)
 
 
