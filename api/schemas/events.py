@@ -18,10 +18,9 @@ from pydantic import (
 
 from notilog.calendar import offsets
 from notilog.calendar.agenda import Item
-from notilog.calendar.drafts import Changes, Draft, Moment, Visibility
+from notilog.calendar.drafts import Changes, Draft, Moment, Notification, Visibility
 from notilog.calendar.events import Event
 from notilog.calendar.participation import Decision
-from notilog.calendar.rules import Notification
 
 MOST_NOTIFICATIONS = 20
 MOST_PARTICIPANTS = 500

@@ -6,7 +6,6 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from notilog.calendar.occurrences import Schedule
-from notilog.calendar.rules import Notification
 from notilog.calendar.wall_clock import instant_of, local_of, zone_named
 from notilog.errors import FieldError, Invalid
 
@@ -16,6 +15,14 @@ LATEST_YEAR = 2999
 Visibility = Literal["public", "busy", "private"]
 Moment = datetime | date
 """An aware instant, or the date of an all-day event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A wish such as "15 minutes before, by e-mail"."""
+
+    offset: str
+    channel: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

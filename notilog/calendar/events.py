@@ -9,9 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog.calendar import participation, rules
-from notilog.calendar.drafts import Changes, Draft, changed_schedule, schedule_of
+from notilog.calendar.drafts import Changes, Draft, Notification, changed_schedule, schedule_of
 from notilog.calendar.occurrences import Schedule
-from notilog.calendar.rules import Notification, rules_of
+from notilog.calendar.rules import rules_of
 from notilog.calendar.tables import EventRow, ParticipantRow, ReminderRow
 from notilog.calendar.visibility import Seen, look_up, look_up_own
 from notilog.errors import Stale

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog import config, jobs
 from notilog.calendar import offsets
+from notilog.calendar.drafts import Notification
 from notilog.calendar.occurrences import Fire, Schedule, next_fire
 from notilog.calendar.offsets import Offset
 from notilog.calendar.reminders import RemindersSettings
@@ -23,14 +24,6 @@ from notilog.notifications.channels import CHANNELS
 from notilog.notifications.tables import DeliveryRow
 
 TICK = "reminders.tick"
-
-
-@dataclass(frozen=True, slots=True)
-class Notification:
-    """A wish such as "15 minutes before, by e-mail"."""
-
-    offset: str
-    channel: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import select
 
-from notilog.calendar import events
-from notilog.calendar.drafts import Draft
+from notilog.calendar import events, participation, reminders
+from notilog.calendar.drafts import Changes, Draft, Notification
 from notilog.calendar.events import Event
-from notilog.calendar.rules import Notification
+from notilog.calendar.participation import Decision
 from notilog.db.session import reading, transaction
 from notilog.notifications.tables import DeliveryRow
 from notilog.users.caller import Caller, Role
@@ -17,6 +17,9 @@ from notilog.users.tables import UserRow
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 """The instant at which these tests play."""
+
+DUE = NOON + timedelta(minutes=45)
+"""When the usual event's reminder falls due; the tests count seconds from it."""
 
 QUARTER = Notification("15m", "log")
 
@@ -54,3 +57,53 @@ async def outcome(event: Event) -> Counter[tuple[str, str]]:
             .where(DeliveryRow.event_id == event.id)
         )
         return Counter((await tx.execute(statement)).all())
+
+
+async def tick(seconds: float = 0) -> None:
+    async with transaction() as tx:
+        await reminders.tick(tx, DUE + timedelta(seconds=seconds))
+
+
+async def change(
+    event: Event,
+    by: Caller,
+    *,
+    seconds: float = -3600,
+    expected: set[int] | None = None,
+    **to: object,
+) -> Event:
+    async with transaction() as tx:
+        return await events.change(
+            tx,
+            by,
+            event_id=event.id,
+            changes=Changes(**to),  # type: ignore[arg-type]  # the tests name each field
+            expected=expected,
+            now=DUE + timedelta(seconds=seconds),
+        )
+
+
+async def decide(
+    event: Event, by: Caller, decision: Decision, *, login: str = "", seconds: float = -3600
+) -> None:
+    async with transaction() as tx:
+        await participation.decide(
+            tx,
+            by,
+            event_id=event.id,
+            login=login or by.login,
+            decision=decision,
+            now=DUE + timedelta(seconds=seconds),
+        )
+
+
+async def set_status(event: Event, status: str) -> None:
+    async with transaction() as tx:
+        for row in await deliveries(event):
+            (await tx.get_one(DeliveryRow, row.id)).status = status
+        await tx.flush()
+
+
+async def seen(event: Event, by: Caller) -> Event:
+    async with reading() as tx:
+        return await events.get(tx, by, event_id=event.id)

@@ -7,29 +7,16 @@ from datetime import date, datetime, timedelta
 import pytest
 from sqlalchemy import func, select, text, update
 
-from notilog import jobs
 from notilog.calendar import reminders
-from notilog.calendar.rules import Notification
+from notilog.calendar.drafts import Notification
 from notilog.calendar.tables import ParticipantRow, ReminderRow
 from notilog.config import Settings
 from notilog.db.session import reading, transaction
 from notilog.jobs import Wakeup
 from notilog.notifications.tables import DeliveryRow
-from tests.integration.attendees import NOON, QUARTER, add, deliveries, make, outcome
+from tests.integration.calendar.attendees import NOON, QUARTER, add, deliveries, make, outcome
 
 pytestmark = pytest.mark.usefixtures("database")
-
-
-@pytest.fixture
-def woken() -> list[Wakeup]:
-    """The wake-ups that were sent."""
-    sent: list[Wakeup] = []
-
-    async def remember(wakeup: Wakeup) -> None:
-        sent.append(wakeup)
-
-    jobs.bind(remember)
-    return sent
 
 
 async def tick(now: datetime) -> int:
