@@ -85,7 +85,7 @@ async def search(
 
 def _conditions(filters: Filters, caller: Caller) -> list[ColumnElement[bool]]:
     row = LogRecordRow
-    words = filters.words and func.websearch_to_tsquery(_WORDS, filters.words)
+    words = func.websearch_to_tsquery(_WORDS, filters.words)
     wanted: list[ColumnElement[bool] | None] = [
         None if caller.project is None else row.project == caller.project,
         None if filters.project is None else row.project == filters.project,
@@ -94,7 +94,7 @@ def _conditions(filters: Filters, caller: Caller) -> list[ColumnElement[bool]]:
         None if filters.min_level is None else row.level >= _level("min_level", filters.min_level),
         None if filters.since is None else row.ts >= filters.since,
         None if filters.until is None else row.ts < filters.until,
-        None if not words else func.to_tsvector(_WORDS, row.message).bool_op("@@")(words),
+        None if not filters.words else func.to_tsvector(_WORDS, row.message).bool_op("@@")(words),
         *(row.attrs[name].astext == value for name, value in filters.attrs.items()),
     ]
     return [condition for condition in wanted if condition is not None]
