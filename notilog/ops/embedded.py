@@ -104,6 +104,8 @@ def prepare_postgres(home: Path, *, port: int | None = None) -> Postgres:
     )
     if not (cluster.data / "PG_VERSION").is_file():
         _initialise(cluster)
+    if cluster.user:
+        _let_pass(cluster.data, cluster.bin_path)
     return cluster
 
 
@@ -160,7 +162,8 @@ def _initialise(cluster: Postgres) -> None:
     making.mkdir(mode=0o700, parents=True)
     password_file = write_private(cluster.home / "initdb-password", cluster.password)
     if cluster.user:
-        _admit(cluster.user, making, password_file, cluster.bin_path)
+        _own(cluster.user, making, password_file)
+        _let_pass(making, cluster.bin_path)
     _run(
         cluster,
         (
@@ -183,17 +186,23 @@ def _initialise(cluster: Postgres) -> None:
     making.rename(cluster.data)
 
 
-def _admit(user: str, making: Path, password_file: Path, bin_path: Path) -> None:
-    """Let the server's account own its data and pass (not list) the folders above it."""
+def _own(user: str, *paths: Path) -> None:
+    """Give the paths to the server's account, which is made if need be."""
     try:
         account = pwd.getpwnam(user)
     except KeyError:
         subprocess.run(("useradd", "--system", "--shell", "/usr/sbin/nologin", user), check=True)  # noqa: S603, S607
         account = pwd.getpwnam(user)
-    for path in (making, password_file):
+    for path in paths:
         os.chown(path, account.pw_uid, account.pw_gid)
-    for folder in {*making.resolve().parents, bin_path.resolve(), *bin_path.resolve().parents}:
-        folder.chmod(folder.stat().st_mode | 0o001)
+
+
+def _let_pass(data: Path, bin_path: Path) -> None:
+    """Let the server's account pass (not list) the folders above its data and its programs."""
+    for folder in {*data.resolve().parents, bin_path.resolve(), *bin_path.resolve().parents}:
+        mode = folder.stat().st_mode
+        if not mode & 0o001:
+            folder.chmod(mode | 0o001)
 
 
 def _run(cluster: Postgres, *command: tuple[str, ...], stdin: str = "") -> None:
