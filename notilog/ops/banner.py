@@ -9,6 +9,8 @@ from rich.text import Text
 
 from notilog.fallbacks import Fallback
 
+WIDTH = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Ready:
@@ -39,6 +41,6 @@ def banner(console: Console, ready: Ready) -> None:
         table.add_row("Warning", Text(str(fallback), style="yellow"))
     table.add_row("Stop", "Ctrl-C, or `notilog down`")
     title = f"NotiLog is ready after {ready.seconds:.1f} s"
-    # Long passwords must stay on their lines, to be copied; a narrow terminal wraps them itself.
-    width = max(console.width, table.__rich_measure__(console, console.options).maximum + 4)
-    console.print(Panel(table, title=title, border_style="green", expand=False), width=width)
+    # A password must stay on its line, to be copied, however narrow the terminal is said to be.
+    wide = Console(file=console.file, force_terminal=console.is_terminal, width=WIDTH)
+    wide.print(Panel(table, title=title, border_style="green", expand=False))

@@ -34,13 +34,25 @@ class Worker:
 class Events:
     """Every task event since the start, in order."""
 
+    app: celery.Celery
     seen: list[dict[str, Any]] = field(default_factory=list)
 
     def of(self, task_id: str) -> list[str]:
         return [event["type"] for event in self.seen if event.get("uuid") == task_id]
 
+    def named(self, task: str) -> list[str]:
+        """What happened to all tasks of one name."""
+        ids = {event["uuid"] for event in self.seen if event.get("name") == task}
+        return [event["type"] for event in self.seen if event.get("uuid") in ids]
+
+    def last(self, task_id: str) -> dict[str, Any]:
+        return [event for event in self.seen if event.get("uuid") == task_id][-1]
+
     def count(self, kind: str) -> int:
         return sum(event["type"] == kind for event in self.seen)
+
+    def wait_for(self, kind: str, task_id: str) -> None:
+        wait_until(lambda: kind in self.of(task_id), f"{kind} of {task_id}")
 
 
 def environment() -> dict[str, str]:
@@ -61,7 +73,7 @@ def worker(folder: Path, *arguments: str, name: str = "tested") -> Iterator[Work
     """A worker that consumes, with the tasks of the tests."""
     log = folder / f"{name}.log"
     program = Program(
-        (*CELERY, "worker", "-n", f"{name}@%h", "-I", "tests.integration.pool_tasks", *arguments)
+        (*CELERY, "worker", "-n", f"{name}@%h", "-I", "tests.integration.pool.tasks", *arguments)
     )
     with running(program, log, cwd=folder, env=environment()) as process:
         made = Worker(process, log)
@@ -72,7 +84,7 @@ def worker(folder: Path, *arguments: str, name: str = "tested") -> Iterator[Work
 @contextmanager
 def listening(app: celery.Celery) -> Iterator[Events]:
     """Every event of tasks while the block runs."""
-    events, ready, done = Events(), threading.Event(), threading.Event()
+    events, ready, done = Events(app), threading.Event(), threading.Event()
 
     def listen() -> None:
         with app.connection_for_read() as connection:
@@ -108,7 +120,20 @@ def control(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
+def send(app: celery.Celery, task: str, *args: Any) -> str:
+    """The id of a task of the tests that was sent."""
+    return str(app.send_task(f"pool.{task}", args=args).id)
+
+
 def active(app: celery.Celery) -> set[str]:
     """Ids of the tasks that run now, as the worker itself says."""
-    answer = app.control.inspect(timeout=5).active() or {}
-    return {task["id"] for tasks in answer.values() for task in tasks}
+    return _ids(app.control.inspect(timeout=10, limit=1).active())
+
+
+def reserved(app: celery.Celery) -> set[str]:
+    """Ids of the tasks that wait for a place in the worker."""
+    return _ids(app.control.inspect(timeout=10, limit=1).reserved())
+
+
+def _ids(answer: dict[str, list[dict[str, Any]]] | None) -> set[str]:
+    return {task["id"] for tasks in (answer or {}).values() for task in tasks}

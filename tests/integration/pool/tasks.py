@@ -8,8 +8,8 @@ from typing import Any
 import redis.asyncio
 from sqlalchemy import text
 
-from notilog import config
-from notilog.db.session import reading
+from notilog import config, jobs
+from notilog.db.session import reading, transaction
 from workers.app import app
 from workers.job import ending
 
@@ -77,6 +77,12 @@ def plain() -> str:
     return threading.current_thread().name
 
 
+@app.task(name="pool.wake")
+async def wake(name: str) -> None:
+    async with transaction():
+        jobs.wake("pool.sleep", name, 0)
+
+
 @app.task(name="pool.fail")
 async def fail() -> None:
     await asyncio.sleep(0)
@@ -88,7 +94,7 @@ async def cancel_itself() -> None:
     raise asyncio.CancelledError
 
 
-@app.task(name="pool.exit")
+@app.task(name="pool.leave")
 async def leave() -> None:
     raise SystemExit(3)
 
