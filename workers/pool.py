@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 import structlog
 from billiard.einfo import ExceptionInfo
+from celery import signals
 from celery.concurrency.base import BasePool
 from celery.exceptions import Terminated
 from celery.worker import state
@@ -49,6 +50,7 @@ class AsyncPool(BasePool):  # type: ignore[misc]  # celery is untyped
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._semaphore = self.options["semaphore"]
         runtime.start(config.current(), self.app)
+        signals.worker_shutting_down.connect(self._wind_down)
 
     def register_with_event_loop(self, hub: Hub) -> None:
         """Meet the hub, at the start and after every lost connection.
@@ -108,9 +110,7 @@ class AsyncPool(BasePool):  # type: ignore[misc]  # celery is untyped
         self._semaphore.shrink(n)
 
     def on_close(self) -> None:
-        for job in self._running():
-            if getattr(job.task, "stops_on_shutdown", False):
-                self._cancel(job, Ending.SHUTDOWN)
+        self._cancel_what_stops_at_once()
 
     def on_stop(self) -> None:
         """Let the tasks end; Celery also calls this, in a signal handler, when it stops cold."""
@@ -149,9 +149,21 @@ class AsyncPool(BasePool):  # type: ignore[misc]  # celery is untyped
     def _running(self) -> list[Job]:
         return list(self._jobs.values())
 
+    def _wind_down(self, **_: Any) -> None:
+        """Begin to stop, in the signal's handler: the hub may sleep on for seconds."""
+        if self._state == self.RUN:
+            self._cancel_what_stops_at_once()
+            runtime.call(self._tell, _nothing)
+
+    def _cancel_what_stops_at_once(self) -> None:
+        for job in self._running():
+            if getattr(job.task, "stops_on_shutdown", False):
+                self._cancel(job, Ending.SHUTDOWN)
+
     def _cancel(self, job: Job, ending: Ending) -> None:
-        job.ending = job.ending or ending
-        runtime.call(job.cancel)
+        if job.ending is None:  # a second cancellation would disturb what follows the first
+            job.ending = ending
+            runtime.call(job.cancel)
 
     def _give_up(self, number: int, seconds: float) -> None:
         """Report a task that passed its hard limit, and do not wait for its end."""
@@ -197,6 +209,10 @@ class AsyncPool(BasePool):  # type: ignore[misc]  # celery is untyped
         self._empty_inbox_for(RELEASE_PATIENCE)
         for job in self._running():
             log.warning("task_abandoned", task=job.task.name, task_id=job.task_id)
+
+
+def _nothing() -> None:
+    """A message that only wakes the hub."""
 
 
 async def _traced(job: Job) -> Any:
