@@ -49,8 +49,8 @@ fix: install  ## repair what ruff can repair
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: install  ## measure against limits and peers, and write docs/benchmarks.md
-	$(BIN)/python -m bench.run --write docs/benchmarks.md
+bench: install  ## measure against limits and peers; ARGS="--write docs/benchmarks.md" keeps the table
+	$(BIN)/python -m bench.run $(ARGS)
 
 migrate: install  ## bring the database to the newest revision
 	$(BIN)/notilog migrate --state-dir $(STATE)

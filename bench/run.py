@@ -1,0 +1,92 @@
+"""`make bench`: every measurement beside its limit or peer, in one table."""
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bench import log_intake, reminders
+from bench.row import Row
+
+BENCHES: dict[str, Callable[[], list[Row]]] = {
+    "log_intake": log_intake.run,
+    "reminders": reminders.run,
+}
+
+HEAD = """\
+# Benchmarks
+
+Made by `make bench ARGS="--write docs/benchmarks.md"`, which measures ours and its limit or peer in
+the same run on the same machine. The ratios are what counts; absolute figures are those of this
+machine.
+
+"""
+
+
+def main() -> int:
+    """Measure what the command line names; the exit code is 0 when every target was met."""
+    parser = argparse.ArgumentParser(prog="python -m bench.run", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="bench", help=f"of {', '.join(BENCHES)}")
+    parser.add_argument("--write", type=Path, help="write the table as Markdown to this file")
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.names if name not in BENCHES]
+    if unknown:
+        parser.error(f"no bench {', '.join(unknown)}; there are {', '.join(BENCHES)}")
+    rows = [row for name in arguments.names or BENCHES for row in BENCHES[name]()]
+    Console().print(as_table(rows))
+    if arguments.write:
+        arguments.write.write_text(as_markdown(rows))
+    return 0 if all(row.met for row in rows) else 1
+
+
+def as_table(rows: list[Row]) -> Table:
+    table = Table(title="NotiLog against limits and peers")
+    for column in ("what", "ours", "against", "peer", "ratio", "to reach", "met"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        *cells, met = _cells(row)
+        table.add_row(*cells, Text(met, style="green" if row.met else "bold red"))
+    return table
+
+
+def as_markdown(rows: list[Row]) -> str:
+    lines = [
+        "| what | ours | against | peer | ratio | to reach | met |",
+        "|---|--:|---|--:|--:|---|---|",
+    ]
+    lines += ["| " + " | ".join(_cells(row)) + " |" for row in rows]
+    return HEAD + _machine() + "\n\n" + "\n".join(lines) + "\n"
+
+
+def _cells(row: Row) -> list[str]:
+    peer = _number(row.peer, row.unit) if row.peer_name else "–"
+    ratio = f"{row.ratio:.2f}" if row.peer_name else "–"
+    ours = _number(row.ours, row.unit)
+    return [
+        row.what,
+        ours,
+        row.peer_name or "–",
+        peer,
+        ratio,
+        row.target,
+        "yes" if row.met else "no",
+    ]
+
+
+def _number(value: float, unit: str) -> str:
+    return f"{value:,.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
+
+
+def _machine() -> str:
+    python = platform.python_version()
+    return f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}, Python {python}."
+
+
+if __name__ == "__main__":
+    sys.exit(main())
