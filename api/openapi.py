@@ -12,7 +12,11 @@ from api.errors import MEDIA_TYPE, Problem, problems
 WITH_BODY = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 WITH_JSON = (HTTPStatus.UNSUPPORTED_MEDIA_TYPE,)
 SIGNED_IN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
-ALWAYS = (HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE)
+ALWAYS = (
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
 
 
 def install(app: FastAPI) -> None:
@@ -57,8 +61,6 @@ def _document_refusals(operation: dict[str, Any]) -> None:
         statuses += WITH_JSON if "application/json" in body["content"] else ()
     if operation.get("security"):
         statuses += SIGNED_IN
-    if body or operation.get("parameters"):
-        statuses.append(HTTPStatus.UNPROCESSABLE_ENTITY)
     responses = operation["responses"]
     documented = {str(status): answer for status, answer in problems(*statuses).items()}
     if MEDIA_TYPE not in responses.get("422", {}).get("content", {}):

@@ -83,6 +83,8 @@ def _take_over(handler: logging.Handler, level: int) -> None:
     root.setLevel(level)
     for name in list(logging.root.manager.loggerDict):
         logger = logging.getLogger(name)
+        if not (logger.handlers or logger.propagate):
+            continue  # silenced on purpose, as uvicorn does with its access log when told to
         logger.handlers.clear()
         logger.propagate = True
     for name in CHATTY:

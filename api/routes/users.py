@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
 
 from api.deps import Admin, SignedIn
 from api.errors import problems
@@ -22,7 +23,10 @@ from notilog.users import accounts, changes, passwords
 
 router = APIRouter(prefix="/users", tags=["users"])
 
-Logins = Annotated[list[str], Query(alias="login", max_length=1000, default_factory=list)]
+Logins = Annotated[
+    list[Annotated[str, Field(max_length=63)]],
+    Query(alias="login", max_length=100, default_factory=list),
+]
 
 
 @router.post("", status_code=201, responses=problems(409))
