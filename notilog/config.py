@@ -203,6 +203,12 @@ def environment_with(extra: Mapping[str, str]) -> dict[str, str]:
     return {**os.environ, **extra}
 
 
+def notify_socket() -> str | None:
+    """Where the program that started this one waits to hear that it is ready, as systemd does."""
+    path = os.environ.get("NOTIFY_SOCKET")
+    return f"\0{path[1:]}" if path and path.startswith("@") else path or None
+
+
 def _sources(schema: type[Core], directory: Path | None) -> dict[str, Any]:
     directory = directory or Path.cwd()
     environment = _environment(directory / ".env")

@@ -2,17 +2,18 @@
 
 import asyncio
 import http.client
-import json
 import socket
-import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 import redis.asyncio
 from redis.exceptions import RedisError
 
 from notilog.errors import Unavailable
-from notilog.ops.services import WORKERS, ping
 
 PATIENCE = 60.0
 PAUSE = 0.05
@@ -57,26 +58,41 @@ async def api_is_ready(host: str, port: int) -> bool:
     return await asyncio.to_thread(_answers_ok, host, port, "/health/ready")
 
 
-async def workers_answer(environment: Mapping[str, str]) -> bool:
-    """Whether every worker of this machine answers through the broker."""
-    host = socket.gethostname()
-    expected = {f"{name}@{host}" for name in WORKERS}
-    command = ping(*sorted(expected))
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *command[1:],
-        env=dict(environment),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        output, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return process.returncode == 0 and expected <= set(json.loads(output))
+@contextmanager
+def announcements() -> "Iterator[Announcements]":
+    """A socket at which started programs say that they are ready, in systemd's way."""
+    with TemporaryDirectory(prefix="notilog-") as folder:
+        path = str(Path(folder) / "ready")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+            listening.setblocking(False)
+            listening.bind(path)
+            yield Announcements(path, listening)
+
+
+@dataclass(frozen=True, slots=True)
+class Announcements:
+    """The other end of what programs send to ``NOTIFY_SOCKET``, which is ``path``."""
+
+    path: str
+    listening: socket.socket
+
+    async def of_workers(self, names: Iterable[str]) -> None:
+        """Wait until every one of these workers of this machine takes tasks.
+
+        Raises:
+            Unavailable: one of them did not within a minute.
+        """
+        missing = {f"{name}@{socket.gethostname()}" for name in names}
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while missing:
+                    message = await asyncio.get_running_loop().sock_recv(self.listening, 4096)
+                    missing -= {message.decode().partition("STATUS=")[2]}
+        except TimeoutError as error:
+            raise Unavailable(
+                f"not ready within {PATIENCE:.0f} s: {', '.join(sorted(missing))}; "
+                "the output above says why"
+            ) from error
 
 
 def _answers_ok(host: str, port: int, path: str) -> bool:

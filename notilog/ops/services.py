@@ -35,11 +35,6 @@ def services(*, host: str, port: int, flower_port: int) -> dict[str, Service]:
     }
 
 
-def ping(*nodes: str) -> tuple[str, ...]:
-    """The command that asks these worker nodes through the broker and prints answers as JSON."""
-    return _celery("inspect", "ping", "--json", f"--destination={','.join(nodes)}", "--timeout=2")
-
-
 def _api(host: str, port: int) -> tuple[str, ...]:
     return (
         *("python", "-m", "uvicorn", "api.main:app"),

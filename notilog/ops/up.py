@@ -25,11 +25,11 @@ from notilog.ops.banner import Ready, banner
 from notilog.ops.embedded import Postgres, Redis, prepare_postgres, prepare_redis
 from notilog.ops.ports import PortUnusable, check_free
 from notilog.ops.readiness import (
+    announcements,
     api_is_ready,
     postgres_answers,
     redis_answers,
     until,
-    workers_answer,
 )
 from notilog.ops.services import WORKERS, services
 from notilog.ops.state import held, kept_secret, remember
@@ -143,12 +143,14 @@ class _Platform:
         url = self.settings.core.database_url.get_secret_value()
         await migrate.upgrade(url)
         admin_password = await ensure_first_admin(self.settings)
-        flower_password = self._start_services()
-        await self._wait_for_services()
-        host = _in_url(_reachable(self.options.host))
+        with announcements() as announced:
+            flower_password = self._start_services(announced.path)
+            host, port = _reachable(self.options.host), self.options.port
+            await until(lambda: api_is_ready(host, port), "the API's start")
+            await announced.of_workers(WORKERS)
         ready = Ready(
-            api=f"http://{host}:{self.options.port}",
-            flower=f"http://{host}:{self.options.flower_port}",
+            api=f"http://{_in_url(host)}:{port}",
+            flower=f"http://{_in_url(host)}:{self.options.flower_port}",
             flower_login=self.settings.section(FlowerSettings).login,
             flower_password=flower_password,
             admin_password=admin_password,
@@ -197,13 +199,15 @@ class _Platform:
         if redis is not None:
             await until(lambda: redis_answers(redis.url), "Redis's start")
 
-    def _start_services(self) -> str | None:
+    def _start_services(self, notify_socket: str) -> str | None:
         """Start the services; returns Flower's password when it was made just now."""
         options, flower = self.options, self.settings.section(FlowerSettings)
         kept = options.state / "flower-password"
         is_new = flower.password is None and not kept.is_file()
         password = flower.password.get_secret_value() if flower.password else kept_secret(kept)
-        environment = config.environment_with({**self.servers.assumed, "PYTHONUNBUFFERED": "1"})
+        environment = config.environment_with(
+            {**self.servers.assumed, "NOTIFY_SOCKET": notify_socket, "PYTHONUNBUFFERED": "1"}
+        )
         of_flower = {**environment, "FLOWER_BASIC_AUTH": f"{flower.login}:{password}"}
         table = services(host=options.host, port=options.port, flower_port=options.flower_port)
         for name, service in table.items():
@@ -211,12 +215,6 @@ class _Platform:
             its_own = of_flower if name == "flower" else environment
             self.supervisor.start(Child(name, command, service.colour, its_own))
         return password if is_new else None
-
-    async def _wait_for_services(self) -> None:
-        host, port = _reachable(self.options.host), self.options.port
-        environment = config.environment_with(self.servers.assumed)
-        await until(lambda: api_is_ready(host, port), "the API's start")
-        await until(lambda: workers_answer(environment), "the workers' start")
 
     async def _stop(self) -> None:
         """The front first, so that nothing new comes in; the servers when nobody needs them."""
