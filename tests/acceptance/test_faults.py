@@ -40,6 +40,10 @@ class Writer(threading.Thread):
         self.refused: Counter[int] = Counter()
 
     def run(self) -> None:
+        with self.client:
+            self.write()
+
+    def write(self) -> None:
         while not self.stopping.is_set():
             messages = [f"record {uuid4()}" for _ in range(BATCH)]
             self.post_until_accepted(messages, key=str(uuid4()))
