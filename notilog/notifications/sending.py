@@ -88,9 +88,11 @@ class Drain:
         try:
             await self._turns()
         finally:
-            await self._wind_up()
-            for hand in hands:
-                hand.cancel()
+            try:
+                await self._wind_up()
+            finally:
+                for hand in hands:
+                    hand.cancel()
             await asyncio.gather(*hands, return_exceptions=True)
             await self._record_rest()
 
@@ -193,7 +195,10 @@ class Drain:
             failure = SendFailed(f"an error of NotiLog: {type(error).__name__}")
         else:
             return attempts.sent(claimed.id, claimed.lease_until, now=clock.now())
-        return attempts.failed(
+        return self._failed(claimed, failure)
+
+    def _failed(self, claimed: Claim, failure: SendFailed) -> Outcome:
+        outcome = attempts.failed(
             claimed.id,
             claimed.lease_until,
             failure=failure,
@@ -202,6 +207,15 @@ class Drain:
             luck=_luck(),
             rules=self._rules,
         )
+        log.info(
+            "delivery_not_sent",
+            channel=self._kind,
+            delivery_id=str(claimed.id),
+            status=outcome.status,
+            attempts=claimed.attempts,
+            error=outcome.error,
+        )
+        return outcome
 
     async def _send(self, claimed: Claim) -> None:
         _refuse_unconfigured(self._kind, self._channel)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from pydantic import ValidationError
 from standardwebhooks import Webhook
 from uuid_utils.compat import uuid7
 
@@ -94,16 +95,39 @@ async def test_many_mails_share_few_connections(box: Mailbox) -> None:
 
 async def test_a_mail_can_be_read(box: Mailbox) -> None:
     sent = message()
-    async with closing(email_channel(box, **{"from": "NotiLog <notilog@example.org>"})) as channel:
+    async with closing(
+        email_channel(box, **{"from": "Планы (отдел) <notilog@example.org>"})
+    ) as channel:
         await channel.send(sent, ANN)
     (mail,) = box.mails
-    assert mail["From"] == "NotiLog <notilog@example.org>"
+    assert mail["From"].addresses[0].display_name == "Планы (отдел)"
+    assert mail["From"].addresses[0].addr_spec == "notilog@example.org"
     assert mail["To"] == "ann@example.org"
     assert mail["Subject"] == "Проверочное сообщение NotiLog"
     assert mail["Message-ID"] == f"<{sent.id}@example.org>"
     body = mail.get_body(("plain",))
     assert body is not None
     assert body.get_content() == sent.text
+
+
+@pytest.mark.parametrize(
+    ("given", "header"),
+    [
+        ("notilog@example.org", "notilog@example.org"),
+        ("<notilog@example.org>", "notilog@example.org"),
+        ("NotiLog <notilog@example.org>", "NotiLog <notilog@example.org>"),
+    ],
+)
+def test_the_sender_may_have_a_name(given: str, header: str) -> None:
+    assert EmailConfig.model_validate({"from": given}).header_from == header
+
+
+@pytest.mark.parametrize(
+    "given", ["", "notilog", "a@b.c\r\nBcc: x@y.z", "x\r\n <a@b.c>", "a@b.c, d@e.f"]
+)
+def test_a_sender_that_is_no_address_is_refused(given: str) -> None:
+    with pytest.raises(ValidationError, match="e-mail address"):
+        EmailConfig.model_validate({"from": given})
 
 
 async def test_a_server_that_closes_connections_loses_nothing(box: Mailbox) -> None:

@@ -1,5 +1,6 @@
 """The channel ``email``: SMTP, with connections that carry many messages each."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,18 +21,21 @@ from notilog import clock
 from notilog.config import Section
 from notilog.errors import SendFailed
 from notilog.notifications.channels.channel import Message, Recipient
-from notilog.notifications.channels.mime import composed
+from notilog.notifications.channels.mime import composed, encoded_words
 
 # What may stand between the angle brackets of MAIL FROM and RCPT TO without being a command.
 ADDRESS = re.compile(
     r"[!#-'*+\-/-9=?A-Z^-~.]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?"
 )
 MAILBOX = re.compile(
-    rf"(?:[ !#-'*+\-.0-9=?A-Z^-~]*<(?P<quoted>{ADDRESS.pattern})>)|(?P<bare>{ADDRESS.pattern})"
+    rf'(?P<name>[^<>"\\\x00-\x1f\x7f]*)<(?P<named>{ADDRESS.pattern})>|(?P<bare>{ADDRESS.pattern})'
 )
+# A name that may stand in a header as it is.
+ATOMS = re.compile(r"[A-Za-z0-9 !#$%&'*+/=?^_`{|}~-]+")
 ACCEPTED = (250, 251)
 CLOSING = 421
 PERMANENT = 500
+QUIT_TIMEOUT = 1.0
 
 
 class Config(Section):
@@ -62,8 +66,17 @@ class Config(Section):
 
     @property
     def envelope_from(self) -> str:
+        """The address alone, as MAIL FROM has it."""
         found = MAILBOX.fullmatch(self.from_address)
-        return (found and (found["quoted"] or found["bare"])) or ""
+        return (found and (found["named"] or found["bare"])) or ""
+
+    @property
+    def header_from(self) -> str:
+        """Name and address as the header From has them."""
+        name = self.from_address.partition("<")[0].strip() if "<" in self.from_address else ""
+        if not name:
+            return self.envelope_from
+        return f"{name if ATOMS.fullmatch(name) else encoded_words(name)} <{self.envelope_from}>"
 
 
 class EmailChannel:
@@ -72,6 +85,7 @@ class EmailChannel:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self._from = config.header_from
         self._sender = config.envelope_from
         self._host = self._sender.rpartition("@")[2]
         self._idle: list[SMTP] = []
@@ -91,7 +105,7 @@ class EmailChannel:
         address = _checked(to)
         raw = composed(
             message,
-            sender=self._config.from_address,
+            sender=self._from,
             to=address,
             host=self._host,
             date=clock.now(),
@@ -106,11 +120,7 @@ class EmailChannel:
 
     async def close(self) -> None:
         idle, self._idle = self._idle, []
-        for client in idle:
-            try:
-                await client.quit(timeout=1)
-            except (SMTPException, OSError, TimeoutError):
-                client.close()
+        await asyncio.gather(*map(_quit, idle))
 
     async def _begin(self) -> SMTP:
         """A connection that has accepted MAIL FROM.
@@ -165,6 +175,13 @@ class EmailChannel:
     @cached_property
     def _tls(self) -> SSLContext:
         return create_default_context(cafile=self._config.ca_file or None)
+
+
+async def _quit(client: SMTP) -> None:
+    try:
+        await client.quit(timeout=QUIT_TIMEOUT)
+    except (SMTPException, OSError, TimeoutError):
+        client.close()
 
 
 async def _command(client: SMTP, verb: bytes, argument: str) -> None:
