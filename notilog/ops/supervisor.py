@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import psutil
 from rich.color import ANSI_COLOR_NAMES, Color
 from rich.style import Style
 
@@ -133,10 +134,21 @@ class _Keeper:
             self._signal(self.child.stop_signal)
         output = asyncio.create_task(self._pass_on(self.process.stdout))
         code = await self.process.wait()
-        self.kill()  # whatever it left behind in its group
+        self._end_leftovers(self.process.pid)
         await output
         self.process = None
         return f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+
+    @staticmethod
+    def _end_leftovers(group: int) -> None:
+        """End what the child left behind in its group.
+
+        While a group has members its number is not given to a new process; where there is one
+        with that number, the group was empty and the number is somebody else's by now.
+        """
+        if not psutil.pid_exists(group):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
 
     async def _pass_on(self, stream: asyncio.StreamReader | None) -> None:
         rest = b""
