@@ -14,6 +14,7 @@ from api.storable import only_storable
 from notilog import __version__, jobs, log_output
 from notilog import settings as schema
 from notilog.db.session import close_database, open_database
+from notilog.users.caller import RIGHTS
 
 PREFIX = "/api/v1"
 
@@ -28,9 +29,11 @@ ROUTERS: list[APIRouter] = [
     health.router,
 ]
 
-DESCRIPTION = """Logs, a shared calendar, reminders and observers.
+DESCRIPTION = f"""Logs, a shared calendar, reminders and observers.
 
 Sign in with `POST /api/v1/sessions`, or use an API token, and send it as `Authorization: Bearer …`.
+A user has the rights {", ".join(f"`{right}`" for right in sorted(RIGHTS["user"]))};
+an administrator has all. A token has those of its owner's that it was given.
 Instants are RFC 3339 and answered in UTC. Every refusal is `application/problem+json`.
 """
 

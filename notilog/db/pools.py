@@ -51,6 +51,7 @@ def open_pools(url: str, settings: DatabaseSettings) -> Pools:
         fallback_master=settings.fallback_master,
         master_as_replica_weight=settings.master_as_replica_weight,
         pool_factory_kwargs={
+            "hide_parameters": True,  # they may be secrets, and errors end up in logs
             "pool_size": settings.pool_size,
             "max_overflow": settings.pool_max_overflow,
             "pool_timeout": settings.acquire_timeout,
