@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import kombu
+from kombu.connection import Connection
 
 from notilog.ops.embedded import Program
 from tests.servers.process import running, wait_until
@@ -41,7 +41,7 @@ def installed() -> bool:
 
 
 def answers(url: str) -> bool:
-    with kombu.Connection(url, connect_timeout=2) as connection:
+    with Connection(url, connect_timeout=2) as connection:  # type: ignore[no-untyped-call]
         connection.connect()
         return bool(connection.connected)
 
