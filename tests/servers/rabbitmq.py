@@ -41,7 +41,7 @@ def installed() -> bool:
 
 
 def answers(url: str) -> bool:
-    with Connection(url, connect_timeout=2) as connection:  # type: ignore[no-untyped-call]
+    with Connection(url, connect_timeout=2) as connection:
         connection.connect()
         return bool(connection.connected)
 
