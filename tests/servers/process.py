@@ -47,14 +47,22 @@ def running(
         end(process, stop_signal)
 
 
-def end(process: subprocess.Popen[bytes], stop_signal: int = signal.SIGTERM) -> None:
-    """Stop the process politely, then its whole group by force."""
-    if process.poll() is None:
-        process.send_signal(stop_signal)
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
+def end(process: "subprocess.Popen[bytes]", stop_signal: int = signal.SIGTERM) -> None:
+    """Stop the process politely, then its whole group by force.
+
+    The group is killed while the process is not yet reaped: until then its number is surely its
+    own, and no other process can have been given it.
+    """
+    if process.returncode is not None:
+        return
+    os.kill(process.pid, stop_signal)
+    with suppress(TimeoutError):
+        wait_until(lambda: _has_exited(process), "the end of a server", patience=10)
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait(timeout=10)
+
+
+def _has_exited(process: "subprocess.Popen[bytes]") -> bool:
+    exited = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    return exited is not None
