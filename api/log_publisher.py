@@ -52,7 +52,7 @@ def open_log_publisher(settings: Settings) -> LogPublisher:
     return QueuePublisher(settings.core.broker, limits)
 
 
-def _of_app(request: Request) -> LogPublisher:
+async def _of_app(request: Request) -> LogPublisher:
     publisher: LogPublisher = request.app.state.log_publisher
     return publisher
 

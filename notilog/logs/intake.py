@@ -55,15 +55,14 @@ def accept(
     if len(found) > limits.batch_records:
         raise TooLarge(f"more than {limits.batch_records} records in one batch")
     packer = Packer(limits, arrival=now, nul=_NUL in body, project=project)
-    rows: list[bytes] = []
     rejects: list[Reject] = []
     for position, item in enumerate(found):
         try:
-            record = record_of(item) if isinstance(item, bytes) else item
-            rows.append(packer.row(record))
+            packer.add(record_of(item) if isinstance(item, bytes) else item)
         except BadRecord as error:
             rejects.append(Reject(position, str(error), _payload(item)))
-    return Batch(batch_id or uuid7(), len(rows), b"".join(rows), tuple(rejects))
+    accepted = len(found) - len(rejects)
+    return Batch(batch_id or uuid7(), accepted, packer.rows(), tuple(rejects))
 
 
 def refuse_all_bad(batch: Batch) -> None:
