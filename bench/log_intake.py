@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from secrets import token_hex
 from time import perf_counter, sleep
 from typing import Final
 
@@ -63,7 +64,7 @@ def run() -> list[Row]:
 def _configure(database: str, broker: str) -> None:
     os.environ["NOTILOG_DATABASE_URL"] = database
     os.environ["NOTILOG_REDIS_URL"] = broker
-    os.environ["NOTILOG_SECRET_KEY"] = "a secret key that is only used by the bench"
+    os.environ["NOTILOG_SECRET_KEY"] = token_hex()
     os.environ["PYTHONPATH"] = str(ROOT)
 
 
@@ -184,9 +185,12 @@ def _empty(database: str) -> None:
 
 
 def _as_text(database: str) -> bytes:
-    with psycopg.connect(database) as connection, connection.cursor() as cursor:
-        with cursor.copy("COPY log_records TO STDOUT") as copy:
-            return b"".join(bytes(block) for block in copy)
+    with (
+        psycopg.connect(database) as connection,
+        connection.cursor() as cursor,
+        cursor.copy("COPY log_records TO STDOUT") as copy,
+    ):
+        return b"".join(bytes(block) for block in copy)
 
 
 def _raw_copy(database: str, rows: bytes) -> float:
