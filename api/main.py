@@ -70,7 +70,7 @@ def make_app() -> FastAPI:
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
     app.include_router(health.probes, include_in_schema=False)
-    app.include_router(docs.router, include_in_schema=False)
+    docs.install(app)
     errors.install(app)
     openapi.install(app)
     app.add_middleware(Envelope)

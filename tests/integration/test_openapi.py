@@ -1,5 +1,6 @@
 """The OpenAPI document says everything that the API really answers."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,14 @@ async def test_the_page_is_shown_under_a_strict_policy(anonymous: AsyncClient) -
     assert page.status_code == 200
     assert "swagger-ui" in page.text
     assert "unsafe" not in page.headers["content-security-policy"].partition("style-src")[0]
+
+
+async def test_the_page_needs_nothing_from_other_hosts(anonymous: AsyncClient) -> None:
+    page = await anonymous.get("http://notilog.test/docs")
+    needed = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(needed) >= 3
+    for path in needed:
+        assert (await anonymous.get(f"http://notilog.test{path}")).status_code == 200
 
 
 async def test_every_refusal_is_documented_as_a_problem(anonymous: AsyncClient) -> None:
