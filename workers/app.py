@@ -9,7 +9,6 @@ from celery import signals
 from notilog import config, log_output
 from notilog import settings as schema
 from notilog.fallbacks import ConfigurationError
-from workers.events import TellThroughNewConnection
 from workers.log_intake import LogIntake
 from workers.readiness import announce
 from workers.task import CoroutineTask
@@ -48,7 +47,6 @@ app = celery.Celery(
     ],
 )
 app.steps["worker"].add(LogIntake)
-app.steps["consumer"].add(TellThroughNewConnection)
 signals.celeryd_init.connect(_log_as_worker)
 signals.beat_init.connect(_log_as_beat)
 signals.worker_ready.connect(announce)

@@ -84,13 +84,12 @@ def worker(folder: Path, *arguments: str, name: str = "tested") -> Iterator[Work
 @contextmanager
 def listening(app: celery.Celery) -> Iterator[Events]:
     """Every event of tasks while the block runs."""
-    events, ready, done = Events(app), threading.Event(), threading.Event()
+    events, done = Events(app), threading.Event()
 
     def listen() -> None:
         with app.connection_for_read() as connection:
             receiver = app.events.Receiver(connection, handlers={"*": events.seen.append})
             with receiver.consumer_context() as (consuming, _, _):
-                ready.set()
                 while not done.is_set():
                     try:
                         consuming.drain_events(timeout=0.1)
@@ -99,10 +98,13 @@ def listening(app: celery.Celery) -> Iterator[Events]:
 
     thread = threading.Thread(target=listen)
     thread.start()
-    ready.wait()
-    yield events
-    done.set()
-    thread.join()
+    try:
+        # A worker answers a new listener with a heartbeat: only then is it sure to be subscribed.
+        wait_until(lambda: bool(events.seen), "the first event")
+        yield events
+    finally:
+        done.set()
+        thread.join()
 
 
 def control(folder: Path, *arguments: str) -> str:
