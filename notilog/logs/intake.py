@@ -54,7 +54,9 @@ def accept(
     found: Sequence[Record | bytes] = _found(body, sent.type)
     if len(found) > limits.batch_records:
         raise TooLarge(f"more than {limits.batch_records} records in one batch")
-    packer = Packer(limits, arrival=now, nul=_NUL in body, project=project)
+    # A search for one byte costs a tenth of a search for six, and most bodies end it there.
+    nul = b"\\" in body and _NUL in body
+    packer = Packer(limits, arrival=now, nul=nul, project=project)
     rejects: list[Reject] = []
     for position, item in enumerate(found):
         try:
