@@ -58,7 +58,7 @@ class AsyncPool(BasePool):  # type: ignore[misc]  # celery is untyped
         With the connection Celery forgets which places are taken, but the tasks go on.
         """
         self._hub = hub
-        self._semaphore.value = max(0, self.limit - len(self._jobs))
+        self._count_places()
 
     def on_apply(  # noqa: PLR0913  Celery's signature
         self,
@@ -104,10 +104,12 @@ class AsyncPool(BasePool):  # type: ignore[misc]  # celery is untyped
     def grow(self, n: int = 1) -> None:
         self.limit += n
         self._semaphore.grow(n)
+        self._count_places()
 
     def shrink(self, n: int = 1) -> None:
         self.limit -= n
         self._semaphore.shrink(n)
+        self._count_places()
 
     def on_close(self) -> None:
         self._cancel_what_stops_at_once()
@@ -183,8 +185,13 @@ class AsyncPool(BasePool):  # type: ignore[misc]  # celery is untyped
         self._leave(job)
 
     def _leave(self, job: Job) -> None:
-        if self._jobs.pop(job.number, None) and self._state == self.RUN:
+        was_running = self._jobs.pop(job.number, None) is not None
+        if was_running and self._state == self.RUN and len(self._jobs) < self.limit:
             self._semaphore.release()
+
+    def _count_places(self) -> None:
+        """Put right the free places, of which Celery's semaphore loses count when it changes."""
+        self._semaphore.value = max(0, self.limit - len(self._jobs))
 
     def _empty_inbox(self) -> None:
         while True:

@@ -1,6 +1,6 @@
 """A mail server: aiosmtpd, which takes the mail, or does what a test tells it to do instead."""
 
-# ruff: noqa: ARG002, N802, PLR0917  aiosmtpd calls by these names, with these arguments
+# ruff: noqa: ARG002, N802  aiosmtpd calls by these names, with these arguments
 
 import asyncio
 import email

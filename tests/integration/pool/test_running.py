@@ -52,6 +52,24 @@ def test_no_more_run_than_the_limit_and_the_others_follow(
     assert most == 2
 
 
+def test_the_limit_grows_and_shrinks_on_demand(
+    app: celery.Celery, tmp_path: Path, notes: Notes
+) -> None:
+    with servers.worker(tmp_path, "-c", "1"):
+        first, second, third = (send(app, "hold", name) for name in ("first", "second", "third"))
+        notes.wait_for("first holds")
+        app.control.pool_grow(1)
+        notes.wait_for("second holds")
+        assert servers.active(app) == {first, second}
+        app.control.pool_shrink(1)
+        app.control.terminate(first)
+        notes.wait_for("first ended by revoked")
+        assert servers.active(app) == {second}
+        app.control.terminate(second)
+        notes.wait_for("third holds")
+        assert servers.active(app) == {third}
+
+
 def test_tasks_and_the_limit_outlive_a_restart_of_the_broker(
     environment: pytest.MonkeyPatch, tmp_path: Path, notes: Notes
 ) -> None:
