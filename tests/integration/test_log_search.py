@@ -150,7 +150,7 @@ async def test_the_newest_come_first_and_new_ones_do_not_move_a_page(
         ("cursor=x", "cursor"),
         ("cursor=%F0%9F%8E%89", "cursor"),
         ("cursor=____________________________________", "cursor"),
-        ("prject=shop", "prject"),
+        ("colour=shop", "colour"),
         ("q=%00", "q"),
     ],
 )
