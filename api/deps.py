@@ -10,7 +10,7 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 
 from api import browser
 from notilog import clock
-from notilog.db.session import reading, transaction
+from notilog.db.session import asking, transaction
 from notilog.errors import Forbidden, Unauthenticated, Unavailable
 from notilog.users import sessions
 from notilog.users.caller import Caller, Scope
@@ -58,7 +58,7 @@ async def signed_in(secret: Presented) -> Caller:
 
 async def _caller_behind(secret: str) -> Caller | None:
     now = clock.now()
-    async with reading() as tx:
+    async with asking() as tx:
         caller = await caller_behind(tx, secret, now=now)
     if caller is None:  # a replica may not have heard of a session that was opened just now
         async with transaction() as tx:

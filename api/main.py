@@ -1,5 +1,6 @@
 """The API application: its routers, its life, and what surrounds every request."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -48,6 +49,9 @@ async def living(app: FastAPI) -> AsyncIterator[None]:
     app.state.producer = producer
     jobs.bind(producer.send)
     app.state.log_publisher = open_log_publisher(settings)
+    # What is loaded by now stays: looking through it again with every collection is a waste.
+    gc.collect()
+    gc.freeze()
     try:
         yield
     finally:

@@ -18,6 +18,9 @@ WORKERS = {
 }
 """Each kind of worker: its queues, how many tasks it runs at once, and its colour."""
 
+API_PROCESSES = 2
+"""One process of Python uses one core; a second keeps answering while the first parses a batch."""
+
 
 def services(*, host: str, port: int, flower_port: int) -> dict[str, Service]:
     """Every service by name."""
@@ -42,6 +45,7 @@ def _api(host: str, port: int) -> tuple[str, ...]:
         *("--loop", "uvloop", "--http", "httptools"),
         *("--no-access-log", "--no-server-header"),
         *("--timeout-graceful-shutdown", "2"),
+        *("--workers", str(API_PROCESSES)),
     )
 
 

@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog.users.caller import Caller
@@ -32,15 +32,32 @@ async def caller_behind(tx: AsyncSession, secret: str, *, now: datetime) -> Call
     return await _behind_session(tx, digest(secret), now)
 
 
-async def _behind_session(tx: AsyncSession, hashed: bytes, now: datetime) -> Caller | None:
-    query = (
-        select(
-            UserRow.id, UserRow.login, UserRow.role, SessionRow.created_at, SessionRow.expires_at
-        )
-        .join(SessionRow, SessionRow.user_id == UserRow.id)
-        .where(SessionRow.id_hash == hashed, SessionRow.expires_at > now)
+# Built once: every request asks one of these two questions.
+_SESSION = (
+    select(UserRow.id, UserRow.login, UserRow.role, SessionRow.created_at, SessionRow.expires_at)
+    .join(SessionRow, SessionRow.user_id == UserRow.id)
+    .where(SessionRow.id_hash == bindparam("hashed"), SessionRow.expires_at > bindparam("now"))
+)
+_TOKEN = (
+    select(
+        UserRow.id,
+        UserRow.login,
+        UserRow.role,
+        TokenRow.scopes,
+        TokenRow.project,
+        TokenRow.created_at,
+        TokenRow.expires_at,
     )
-    found = (await tx.execute(query)).one_or_none()
+    .join(TokenRow, TokenRow.user_id == UserRow.id)
+    .where(
+        TokenRow.token_hash == bindparam("hashed"),
+        or_(TokenRow.expires_at.is_(None), TokenRow.expires_at > bindparam("now")),
+    )
+)
+
+
+async def _behind_session(tx: AsyncSession, hashed: bytes, now: datetime) -> Caller | None:
+    found = (await tx.execute(_SESSION, {"hashed": hashed, "now": now})).one_or_none()
     if found is None:
         return None
     return Caller(
@@ -56,23 +73,7 @@ async def _behind_session(tx: AsyncSession, hashed: bytes, now: datetime) -> Cal
 
 
 async def _behind_token(tx: AsyncSession, hashed: bytes, now: datetime) -> Caller | None:
-    query = (
-        select(
-            UserRow.id,
-            UserRow.login,
-            UserRow.role,
-            TokenRow.scopes,
-            TokenRow.project,
-            TokenRow.created_at,
-            TokenRow.expires_at,
-        )
-        .join(TokenRow, TokenRow.user_id == UserRow.id)
-        .where(
-            TokenRow.token_hash == hashed,
-            or_(TokenRow.expires_at.is_(None), TokenRow.expires_at > now),
-        )
-    )
-    found = (await tx.execute(query)).one_or_none()
+    found = (await tx.execute(_TOKEN, {"hashed": hashed, "now": now})).one_or_none()
     if found is None:
         return None
     return Caller(
