@@ -161,7 +161,7 @@ def load(
     Args:
         sections: all sections of the schema; a dotted name (``channels.email``) nests.
         directory: where ``.env`` and ``notilog.yaml`` lie; the working directory by default.
-            ``NOTILOG_CONFIG`` names another YAML file.
+            ``NOTILOG_DOTENV`` and ``NOTILOG_CONFIG`` name other files than these two.
         assumed: values by name in the environment, for what no source names.
 
     Raises:
@@ -191,7 +191,7 @@ def sources(*, directory: Path | None = None) -> list[str]:
     directory = directory or Path.cwd()
     named = [name for name in os.environ if name.startswith(PREFIX)]
     yaml_file = os.environ.get(PREFIX + "CONFIG") or directory / "notilog.yaml"
-    files = [directory / ".env", Path(yaml_file)]
+    files = [_dotenv(directory), Path(yaml_file)]
     return [
         f"environment ({len(named)} variables)",
         *(str(path) for path in files if path.is_file()),
@@ -211,7 +211,7 @@ def notify_socket() -> str | None:
 
 def _sources(schema: type[Core], directory: Path | None) -> dict[str, Any]:
     directory = directory or Path.cwd()
-    environment = _environment(directory / ".env")
+    environment = _environment(_dotenv(directory))
     return _merged(_yaml(environment, directory), _Environment(schema, environment)())
 
 
@@ -230,6 +230,13 @@ class _Environment(EnvSettingsSource):
             return super().decode_complex_value(field_name, field, value)
         except ValueError:
             return value  # validation refuses it with the setting's name
+
+
+def _dotenv(directory: Path) -> Path:
+    named = os.environ.get(PREFIX + "DOTENV")
+    if named and not Path(named).is_file():
+        raise ConfigurationError(f"NOTILOG_DOTENV: there is no file {named}")
+    return Path(named) if named else directory / ".env"
 
 
 def _environment(dotenv: Path) -> dict[str, str]:

@@ -22,6 +22,7 @@ class Ready:
     flower_password: str | None
     admin_password: str | None
     fallbacks: tuple[Fallback, ...]
+    celery: str
     seconds: float
 
 
@@ -37,6 +38,7 @@ def banner(console: Console, ready: Ready) -> None:
         table.add_row("Administrator", "login admin")
         table.add_row("", Text(f"password {ready.admin_password}", style="bold yellow"))
         table.add_row("", "(shown this once; change it with PATCH /api/v1/users/admin)")
+    table.add_row("Celery", ready.celery)
     for fallback in ready.fallbacks:
         table.add_row("Warning", Text(str(fallback), style="yellow"))
     table.add_row("Stop", "Ctrl-C, or `notilog down`")

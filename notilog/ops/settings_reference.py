@@ -27,6 +27,8 @@ NO_SECTION = """
 # --- Where settings are read from.
 # another YAML file than notilog.yaml
 # NOTILOG_CONFIG=
+# another file than .env, such as the one that `notilog up` keeps: state/assumed.env
+# NOTILOG_DOTENV=
 """
 
 

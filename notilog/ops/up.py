@@ -32,7 +32,7 @@ from notilog.ops.readiness import (
     until,
 )
 from notilog.ops.services import WORKERS, services
-from notilog.ops.state import held, kept_secret, remember
+from notilog.ops.state import ASSUMED, held, kept_secret, remember
 from notilog.ops.supervisor import Child, Supervisor
 from notilog.working import FlowerSettings
 
@@ -155,6 +155,7 @@ class _Platform:
             flower_password=flower_password,
             admin_password=admin_password,
             fallbacks=self.settings.fallbacks,
+            celery=f"NOTILOG_DOTENV={self.options.state / ASSUMED} celery -A workers.app …",
             seconds=time.monotonic() - self.started,
         )
         banner(self.console, ready)

@@ -39,6 +39,7 @@ class Platform:
     url: str
     flower_url: str
     output: Path
+    state: Path
 
     def client(self, bearer: str | None = None) -> httpx.Client:
         headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
@@ -100,7 +101,11 @@ def platform(folder: Path, **environment: str) -> Iterator[Platform]:
             start_new_session=True,
         )
     started = Platform(
-        process, f"http://127.0.0.1:{port}", f"http://127.0.0.1:{flower_port}", output
+        process,
+        f"http://127.0.0.1:{port}",
+        f"http://127.0.0.1:{flower_port}",
+        output,
+        folder / "state",
     )
     try:
         wait_until(lambda: _ready_or_dead(started), "the platform's start", patience=90)

@@ -1,5 +1,9 @@
 """A reminder and two thousand log records travel all the way, as users would send them."""
 
+import json
+import os
+import subprocess
+import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -149,6 +153,18 @@ def test_a_half_valid_batch_keeps_its_valid_half_and_lists_the_rest(
         assert answer.json()["accepted"] == 2
         assert [rejected["index"] for rejected in answer.json()["rejected"]] == [1, 3]
         wait_until(lambda: len(all_pages(admin, project="half")) == 2, "storing the valid half")
+
+
+def test_the_celery_cli_reaches_every_worker(running_platform: Platform) -> None:
+    answer = subprocess.run(
+        (sys.executable, "-m", "celery", "-A", "workers.app", "inspect", "ping", "--json"),
+        env={**os.environ, "NOTILOG_DOTENV": str(running_platform.state / "assumed.env")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    nodes = {name.partition("@")[0] for name in json.loads(answer.stdout)}
+    assert nodes == {"general", "logs", "observers"}
 
 
 def test_flower_demands_a_password(running_platform: Platform) -> None:

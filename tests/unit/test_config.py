@@ -213,7 +213,16 @@ def test_a_file_that_cannot_be_read_is_refused_in_one_line_without_its_content(
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("name", ["NOTILOG_CONFIG", "NOTILOG_SECRET_KEY_FILE"])
+def test_another_file_than_dotenv_may_be_named(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("NOTILOG_LOG_LEVEL=error\n")
+    (tmp_path / "other.env").write_text("NOTILOG_LOG_LEVEL=debug\n")
+    environment.setenv("NOTILOG_DOTENV", str(tmp_path / "other.env"))
+    assert load(tmp_path).core.log_level == "debug"
+
+
+@pytest.mark.parametrize("name", ["NOTILOG_CONFIG", "NOTILOG_DOTENV", "NOTILOG_SECRET_KEY_FILE"])
 def test_a_named_file_that_is_missing_is_refused(
     tmp_path: Path, environment: pytest.MonkeyPatch, name: str
 ) -> None:
