@@ -1,5 +1,6 @@
 """Servers, databases and settings that every kind of test may ask for."""
 
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -55,6 +56,8 @@ def environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database_url: str, redis_url: str
 ) -> pytest.MonkeyPatch:
     """The environment that this process, and programs it starts, are configured by."""
+    # Celery's settings are a module, made from what was set when it was first imported.
+    monkeypatch.delitem(sys.modules, "celeryconfig", raising=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NOTILOG_DATABASE_URL", database_url)
     monkeypatch.setenv("NOTILOG_REDIS_URL", redis_url)

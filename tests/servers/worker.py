@@ -62,7 +62,6 @@ def environment() -> dict[str, str]:
 def sender() -> celery.Celery:
     """An app with the settings of this moment that can send, ask and listen."""
     app = celery.Celery("sender", set_as_current=False)
-    sys.modules.pop("celeryconfig", None)  # the settings of an earlier test
     app.config_from_object("celeryconfig", force=True)
     app.control.purge()
     return app
