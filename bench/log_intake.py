@@ -38,7 +38,7 @@ from tests.servers.rabbitmq import free_port
 SCALE: Final = float(os.environ.get("BENCH_SCALE", "1"))
 BATCH: Final = 1_000
 BATCHES: Final = max(20, int(300 * SCALE))
-CLIENTS: Final = 4
+CLIENTS: Final = 8
 API_PROCESSES: Final = 2
 ROUNDS: Final = 6
 TARGET: Final = 0.5
