@@ -23,7 +23,7 @@ from redis.exceptions import RedisError
 from notilog.config import Settings
 from notilog.errors import Unavailable
 from notilog.logs import stream
-from notilog.logs.batch import NAME, QUEUE_ARGUMENTS, Message
+from notilog.logs.batch import EXCHANGE, NAME, QUEUE, Message
 from notilog.logs.limits import LogsSettings
 
 THREADS = 4
@@ -113,13 +113,7 @@ class _Line:
             connect_timeout=limits.publish_timeout,
             transport_options={"confirm_publish": True},
         )
-        queue = Queue(
-            NAME,
-            Exchange(NAME, type="topic", durable=True),
-            routing_key="#",
-            durable=True,
-            queue_arguments=dict(QUEUE_ARGUMENTS),
-        )
+        queue = Queue(exchange=Exchange(**EXCHANGE), **QUEUE)
         self._queue = queue(self._connection.default_channel)
         self._queue.declare()
         self._producer = Producer(self._connection.default_channel, self._queue.exchange)

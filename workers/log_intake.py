@@ -55,6 +55,7 @@ async def commit(messages: Sequence[Message], *, hold: Callable[[], Awaitable[No
     now = clock.now()
     batches = [received(message, now=now) for message in messages]
     pause = FIRST_PAUSE
+    longest_pause = min(LONGEST_PAUSE, config.section(LogsSettings).claim_after / 3)
     while True:
         try:
             async with transaction() as tx:
@@ -63,7 +64,7 @@ async def commit(messages: Sequence[Message], *, hold: Callable[[], Awaitable[No
             log.warning("log_store_postponed", batches=len(batches), exc_info=True)
             await asyncio.sleep(pause)
             await hold()
-            pause = min(2 * pause, LONGEST_PAUSE)
+            pause = min(2 * pause, longest_pause)
         else:
             break
     if kept.rejected:

@@ -4,8 +4,12 @@ The connection belongs to its thread (py-amqp is not thread-safe); storing happe
 loop, and the acknowledgement back in the thread.
 """
 
+import asyncio
 import threading
+from collections.abc import Coroutine
 from contextlib import suppress
+from time import monotonic
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -14,7 +18,7 @@ from kombu.entity import Exchange, Queue
 from kombu.messaging import Consumer
 from kombu.transport.base import Message as Delivered
 
-from notilog.logs.batch import NAME, QUEUE_ARGUMENTS, ROWS, Message, named
+from notilog.logs.batch import EXCHANGE, QUEUE, ROWS, Message, named
 from workers import runtime
 from workers.log_stream import Commit
 
@@ -27,6 +31,8 @@ HEARTBEAT = 30.0
 CONNECT_TIMEOUT = 5.0
 RECONNECT_PAUSE = 0.5
 STOP_PATIENCE = 5.0
+GRACE = 2.5
+"""Seconds that a group being stored still gets when the worker stops."""
 
 
 class QueueIntake:
@@ -47,8 +53,9 @@ class QueueIntake:
     def stop(self) -> None:
         """Finish the groups being stored; what is not finished in time goes back to the queue."""
         self._stopping.set()
+        deadline = monotonic() + STOP_PATIENCE
         for thread in self._threads:
-            thread.join(STOP_PATIENCE)
+            thread.join(max(0.0, deadline - monotonic()))
 
 
 class _Lane:
@@ -77,7 +84,7 @@ class _Lane:
     def _serve(self, connection: Connection) -> None:
         self._arrived.clear()
         channel = connection.default_channel
-        queue = intake_queue()
+        queue = Queue(exchange=Exchange(**EXCHANGE), **QUEUE)
         queue(channel).declare()
         with Consumer(channel, [queue], on_message=self._arrived.append, prefetch_count=PREFETCH):
             while not self._stopping.is_set():
@@ -88,34 +95,57 @@ class _Lane:
     def _gather(self, connection: Connection) -> None:
         """Wait for a message, then take what is there already."""
         connection.heartbeat_check()
-        wait = WAIT
+        wait = 0.0 if self._arrived else WAIT
         with suppress(TimeoutError):
             while sum(len(message.body) for message in self._arrived) < GROUP_BYTES:
                 connection.drain_events(timeout=wait)
-                wait = 0
+                wait = 0.0
 
     def _store(self, connection: Connection) -> None:
-        messages = [_message(delivered) for delivered in self._arrived]
-        storing = runtime.submit(self._commit(messages, hold=_hold))
-        while True:
-            try:
-                storing.result(WAIT)
-                break
-            except TimeoutError:
-                connection.heartbeat_check()
-        connection.default_channel.basic_ack(self._arrived[-1].delivery_tag, multiple=True)
-        self._arrived.clear()
+        taken = self._arrived[:]
+        messages = [_message(delivered) for delivered in taken]
+        ended = threading.Event()
+        storing = runtime.submit(_begun(self._commit(messages, hold=_hold), ended)).result()
+        try:
+            self._await(ended, connection)
+        finally:
+            # The broker gives the group to another as soon as this connection is gone: it must
+            # not be stored here as well.
+            runtime.call(storing.cancel)
+            while not ended.wait(WAIT) and not self._stopping.is_set():
+                log.warning("log_store_not_ended")
+        if storing.done() and not storing.cancelled():
+            storing.result()
+            connection.default_channel.basic_ack(taken[-1].delivery_tag, multiple=True)
+            del self._arrived[: len(taken)]
+
+    def _await(self, ended: threading.Event, connection: Connection) -> None:
+        """Wait for the end of storing, and take meanwhile what the broker sends.
+
+        Its heartbeats stand behind the messages; the prefetch bounds how many those are.
+        """
+        while not ended.wait(WAIT):
+            if self._stopping.is_set():
+                ended.wait(GRACE)
+                return
+            connection.heartbeat_check()
+            with suppress(TimeoutError):
+                while True:
+                    connection.drain_events(timeout=0)
+
+
+async def _begun(storing: Coroutine[Any, Any, None], ended: threading.Event) -> asyncio.Task[None]:
+    """A task that can be cancelled and whose real end can be waited for, from any thread.
+
+    A future of another thread is done as soon as it is cancelled, whatever its coroutine does.
+    """
+    task = asyncio.create_task(storing)
+    task.add_done_callback(lambda _: ended.set())
+    return task
 
 
 async def _hold() -> None:
     """The connection itself holds what is not acknowledged, by its heartbeats."""
-
-
-def intake_queue() -> Queue:
-    exchange = Exchange(NAME, type="topic", durable=True)
-    return Queue(
-        NAME, exchange, routing_key="#", durable=True, queue_arguments=dict(QUEUE_ARGUMENTS)
-    )
 
 
 def _message(delivered: Delivered) -> Message:

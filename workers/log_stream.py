@@ -1,10 +1,10 @@
 """The intake of logs on Redis: readers of the stream, as coroutines on the worker's loop."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from time import monotonic
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from redis.exceptions import RedisError
@@ -28,9 +28,9 @@ STOP_PATIENCE = 5.0
 class Commit(Protocol):
     """Stores what messages carry; see `workers.log_intake.commit`."""
 
-    async def __call__(
+    def __call__(
         self, messages: Sequence[Message], *, hold: Callable[[], Awaitable[None]]
-    ) -> None: ...
+    ) -> Coroutine[Any, Any, None]: ...
 
 
 class StreamIntake:

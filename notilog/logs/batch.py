@@ -1,7 +1,7 @@
 """A batch of records on its way in: as the store takes it, and as a broker carries it."""
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import zstandard
@@ -11,11 +11,18 @@ NAME: Final = "notilog.logs"
 ROWS: Final = "application/vnd.notilog.rows.v1"
 """The content type of rows made by `notilog.logs.rows`; another layout needs another number."""
 JSON: Final = "application/json"
-QUEUE_ARGUMENTS: Final[dict[str, str | int]] = {
-    "x-queue-type": "quorum",
-    # RabbitMQ 4 drops what came back twenty times; a worker that keeps dying must not lose it.
-    "x-delivery-limit": 1_000_000,
+EXCHANGE: Final[dict[str, Any]] = {"name": NAME, "type": "topic", "durable": True}
+QUEUE: Final[dict[str, Any]] = {
+    "name": NAME,
+    "routing_key": "#",
+    "durable": True,
+    "queue_arguments": {
+        "x-queue-type": "quorum",
+        # RabbitMQ 4 drops what came back twenty times; a worker that keeps dying must not lose it.
+        "x-delivery-limit": 1_000_000,
+    },
 }
+"""How both sides declare them on RabbitMQ, which refuses a declaration that differs."""
 
 _NAMESPACE: Final = uuid5(NAMESPACE_URL, NAME)
 _COMPRESS_ABOVE: Final = 16 * 1024

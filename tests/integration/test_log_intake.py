@@ -4,22 +4,15 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import amqp
-import psycopg
 import pytest
-import redis
-from kombu.connection import Connection
-from kombu.entity import Exchange
-from kombu.messaging import Producer
 
-from notilog.logs.batch import NAME
 from tests.conftest import DATA
 from tests.integration.conftest import Person
+from tests.integration.log_traffic import Broker, Stored, record
 from tests.servers import worker as servers
 from tests.servers.process import wait_until
 from tests.servers.worker import Worker
@@ -27,40 +20,6 @@ from tests.servers.worker import Worker
 pytestmark = pytest.mark.timeout(120)
 
 BACKLOG = 70
-EXCHANGE = Exchange(NAME, type="topic", durable=True)
-
-
-class Broker:
-    """The broker in question, as a program that knows nothing of NotiLog's code uses it."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.is_redis = url.startswith("redis")
-
-    def publish(self, body: bytes, *, message_id: str | None = None) -> None:
-        if self.is_redis:
-            fields: dict[Any, Any] = {"json": body, **({"id": message_id} if message_id else {})}
-            with redis.Redis.from_url(self.url) as client:
-                client.xadd(NAME, fields)
-            return
-        named = {"message_id": message_id} if message_id else {}
-        with Connection(self.url) as connection:
-            producer = Producer(connection.default_channel, EXCHANGE)
-            producer.publish(body, routing_key="any", content_type="application/json", **named)
-
-    def waiting(self) -> int:
-        if self.is_redis:
-            with redis.Redis.from_url(self.url) as client:
-                return int(client.xlen(NAME))
-        with Connection(self.url) as connection:
-            declared = connection.default_channel.queue_declare(NAME, passive=True)
-            return int(declared.message_count)
-
-    def forget(self) -> None:
-        """What an earlier test left."""
-        if not self.is_redis:
-            with Connection(self.url) as connection, suppress(amqp.exceptions.NotFound):
-                connection.default_channel.queue_delete(NAME)
 
 
 @pytest.fixture(params=["redis", "rabbitmq"])
@@ -91,30 +50,9 @@ def worker(broker: Broker, tmp_path: Path) -> Iterator[Worker]:
         yield made
 
 
-class Stored:
-    """What is in the database."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.url) as connection:
-            return connection.execute(query.encode()).fetchall()
-
-    def messages(self) -> Counter[str]:
-        return Counter(message for (message,) in self.rows("SELECT message FROM log_records"))
-
-    def count(self, table: str = "log_records") -> int:
-        return int(self.rows(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608
-
-
 @pytest.fixture
 def stored(database_url: str) -> Stored:
     return Stored(database_url)
-
-
-def record(message: str, **fields: object) -> dict[str, object]:
-    return {"level": "info", "project": "shop", "module": "cart", "message": message, **fields}
 
 
 def ssh_records() -> list[dict[str, object]]:

@@ -48,14 +48,20 @@ def answers(url: str) -> bool:
 
 @contextmanager
 def node(home: Path) -> Iterator[Node]:
-    """A running node below ``home``; its port mapper ends with it."""
+    """A running node below ``home``."""
+    with prepared(home) as made, made.running():
+        yield made
+
+
+@contextmanager
+def prepared(home: Path) -> Iterator[Node]:
+    """A node below ``home`` that may be run, and run again; its port mapper ends with it."""
     home.mkdir(parents=True, exist_ok=True)
     port, epmd_port = free_port(), free_port()
     (home / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{port}\n")
     made = Node(home, port, _environment(home, port, epmd_port))
     try:
-        with made.running():
-            yield made
+        yield made
     finally:
         subprocess.run(("epmd", "-port", str(epmd_port), "-kill"), capture_output=True, check=False)
 
