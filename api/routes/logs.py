@@ -12,7 +12,7 @@ from api.schemas.pages import Page
 from notilog import clock
 from notilog.db.session import reading
 from notilog.logs.batch import sealed
-from notilog.logs.intake import Sent, accept, refuse_all_bad, repeatable_id
+from notilog.logs.intake import Sent, accept, refuse_all_bad, repeatable_id, unpacked
 from notilog.logs.search import search
 from notilog.users.caller import Caller
 
@@ -20,7 +20,11 @@ router = APIRouter(prefix="/logs", tags=["logs"])
 
 IdempotencyKey = Annotated[
     str | None,
-    Header(min_length=1, max_length=200, description="a repetition under it is stored once"),
+    Header(
+        min_length=1,
+        max_length=200,
+        description="the same records under the same key are stored once",
+    ),
 ]
 ContentEncoding = Annotated[str, Header(description="gzip or zstd")]
 
@@ -38,11 +42,13 @@ async def send_records(
 
     Bad records are listed and the others kept; a batch without any good one is refused.
     """
-    sent = Sent(await request.body(), request.headers.get("content-type", ""), content_encoding)
-    batch_id = idempotency_key and repeatable_id(
-        str(caller.user_id), caller.project, idempotency_key
-    )
-    batch = accept(sent, now=clock.now(), batch_id=batch_id or None, project=caller.project)
+    content_type = request.headers.get("content-type", "")
+    sent = unpacked(Sent(await request.body(), content_type, content_encoding))
+    batch_id = None
+    if idempotency_key:
+        sender = str(caller.user_id)
+        batch_id = repeatable_id(sender, caller.project, idempotency_key, sent.body)
+    batch = accept(sent, now=clock.now(), batch_id=batch_id, project=caller.project)
     refuse_all_bad(batch)
     await broker.publish(sealed(batch))
     return Accepted.of(batch)

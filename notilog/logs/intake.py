@@ -1,5 +1,6 @@
 """Taking records in: the one way from bytes of any sender to a batch that is ready to be stored."""
 
+import hashlib
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ def accept(
         TooLarge: more records or bytes than one batch may have.
     """
     limits = config.section(LogsSettings)
-    body = _decompressed(sent, limits.batch_bytes)
+    body = unpacked(sent).body
     found: Sequence[Record | bytes] = _found(body, sent.type)
     if len(found) > limits.batch_records:
         raise TooLarge(f"more than {limits.batch_records} records in one batch")
@@ -91,9 +92,30 @@ def received(message: Message, *, now: datetime) -> Batch:
         return Batch(batch_id, 0, b"", (Reject(0, str(error), kept),))
 
 
-def repeatable_id(sender: str, project: str | None, key: str) -> UUID:
-    """The batch id of an ``Idempotency-Key``: the same for the same sender, project and key."""
-    return named("idempotency-key", sender, project or "", key)
+def repeatable_id(sender: str, project: str | None, key: str, body: bytes) -> UUID:
+    """The batch id of an ``Idempotency-Key``: the same for a repetition of what was sent.
+
+    Other records under a key that was used before are another batch: they are stored, not lost.
+
+    Args:
+        sender: whose key it is.
+        project: the only project that the sender may write to.
+        key: as it was sent.
+        body: the records, unpacked: compressing them again may give other bytes.
+    """
+    content = hashlib.sha256(body).hexdigest()
+    return named("idempotency-key", sender, project or "", content, key)
+
+
+def unpacked(sent: Sent) -> Sent:
+    """The same, decompressed no further than to see that it is too large.
+
+    Raises:
+        Invalid: the encoding is not understood, or the data are damaged.
+        TooLarge: more bytes than one batch may have.
+    """
+    body = _decompressed(sent, config.section(LogsSettings).batch_bytes)
+    return Sent(body, sent.type)
 
 
 def _payload(item: Record | bytes) -> bytes:
@@ -114,7 +136,6 @@ def _found(body: bytes, content_type: str) -> list[Record] | list[bytes]:
 
 
 def _decompressed(sent: Sent, limit: int) -> bytes:
-    """The plain body, decompressed no further than to see that it is too large."""
     match sent.encoding.strip().lower():
         case "" | "identity" | "binary" | "utf-8" | "ascii":
             body = sent.body

@@ -1,5 +1,6 @@
 """Records travel from a request, or from any program, through the broker into the database."""
 
+import gzip
 import itertools
 import json
 from collections import Counter
@@ -93,6 +94,25 @@ async def test_a_repetition_under_the_same_key_is_stored_once_and_answered_alike
     wait_until(lambda: stored.messages()["later"] == 1, "storing")
     wait_until(lambda: stored.messages()["once"] == 1, "storing")
     assert stored.count("log_batches") == 2
+
+
+async def test_other_records_under_a_used_key_are_stored_too(
+    writer: Person, broker: Broker, worker: Worker, stored: Stored
+) -> None:
+    headers = {"Idempotency-Key": "order-18"}
+    first, other = json.dumps(record("first")).encode(), json.dumps(record("other")).encode()
+    for body in (first, other, first):
+        answer = await writer.api.post("logs", content=body, headers=headers)
+        assert answer.status_code == 202
+    packed = gzip.compress(other)
+    answer = await writer.api.post(
+        "logs", content=packed, headers={**headers, "Content-Encoding": "gzip"}
+    )
+    assert answer.status_code == 202
+    await writer.api.post("logs", json=record("last"))
+    wait_until(lambda: len(stored.messages()) == 3, "storing")
+    wait_until(lambda: broker.waiting() == 0, "the broker's being told")
+    assert stored.messages() == {"first": 1, "other": 1, "last": 1}
 
 
 async def test_a_key_is_the_senders_own(
