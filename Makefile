@@ -4,7 +4,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STATE ?= state
+STATE ?= $(or $(NOTILOG_STATE_DIR),state)
 MESSAGE ?=
 
 .PHONY: help install up down test check bench lint types fix migrate migration lock

@@ -1,19 +1,16 @@
-"""The only reader of the environment, ``.env`` and ``notilog.yaml``.
+"""The settings of this process: complete and valid, whatever the sources say.
 
-Each room declares a `Section`; ``notilog/settings.py`` lists them all. `load` reads the sources
-(environment over ``.env`` over YAML), replaces what is invalid by its default with a `Fallback`,
-and refuses to start only where no default is safe, or when ``NOTILOG_STRICT_CONFIG`` is set.
+Each room declares a `Section`; ``notilog/settings.py`` lists them all. `load` takes what
+``notilog/sources.py`` read, replaces what is invalid by its default with a `Fallback`, and refuses
+to start only where no default is safe, or when ``NOTILOG_STRICT_CONFIG`` is set.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, cast
 from urllib.parse import urlsplit
 
-import yaml
-from dotenv import dotenv_values
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -22,12 +19,10 @@ from pydantic import (
     SecretStr,
     create_model,
 )
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from notilog import sources
 from notilog.fallbacks import PREFIX, ConfigurationError, Fallback, validated
-
-SECRET_FILE_SUFFIX = "_FILE"  # noqa: S105  the suffix of a variable's name
 
 
 class Section(BaseModel):
@@ -161,15 +156,17 @@ def load(
     Args:
         sections: all sections of the schema; a dotted name (``channels.email``) nests.
         directory: where ``.env`` and ``notilog.yaml`` lie; the working directory by default.
-            ``NOTILOG_DOTENV`` and ``NOTILOG_CONFIG`` name other files than these two.
-        assumed: values by name in the environment, for what no source names.
+            ``NOTILOG_CONFIG`` names another file than the latter.
+        assumed: values by name in the environment, for what no source names; by default what
+            `notilog up` keeps in the directory that ``NOTILOG_STATE_DIR`` names.
 
     Raises:
         ConfigurationError: a required setting is missing or wrong, or any is under strict mode.
     """
     global _current  # noqa: PLW0603  one set of settings a process
     schema = _schema(sections)
-    raw = _merged(_Environment(schema, assumed or {})(), _sources(schema, directory))
+    below = sources.assumed() if assumed is None else assumed
+    raw = sources.merged(sources.by_field(schema, below), sources.read(schema, directory))
     core, fallbacks = validated(schema, raw, without_default=WITHOUT_DEFAULT)
     if core.strict_config and fallbacks:
         raise ConfigurationError("; ".join(str(fallback) for fallback in fallbacks))
@@ -183,107 +180,7 @@ def unset(sections: Sequence[type[Section]], *, directory: Path | None = None) -
     Raises:
         ConfigurationError: a source cannot be read.
     """
-    return REQUIRED - _sources(_schema(sections), directory).keys()
-
-
-def sources(*, directory: Path | None = None) -> list[str]:
-    """Where settings are read from, the strongest first."""
-    directory = directory or Path.cwd()
-    named = [name for name in os.environ if name.startswith(PREFIX)]
-    yaml_file = os.environ.get(PREFIX + "CONFIG") or directory / "notilog.yaml"
-    files = [_dotenv(directory), Path(yaml_file)]
-    return [
-        f"environment ({len(named)} variables)",
-        *(str(path) for path in files if path.is_file()),
-    ]
-
-
-def environment_with(extra: Mapping[str, str]) -> dict[str, str]:
-    """The environment for a program that this one starts: its own, and ``extra``."""
-    return {**os.environ, **extra}
-
-
-def notify_socket() -> str | None:
-    """Where the program that started this one waits to hear that it is ready, as systemd does."""
-    path = os.environ.get("NOTIFY_SOCKET")
-    return f"\0{path[1:]}" if path and path.startswith("@") else path or None
-
-
-def _sources(schema: type[Core], directory: Path | None) -> dict[str, Any]:
-    directory = directory or Path.cwd()
-    environment = _environment(_dotenv(directory))
-    return _merged(_yaml(environment, directory), _Environment(schema, environment)())
-
-
-class _Environment(EnvSettingsSource):
-    """Values by the names they have in the environment."""
-
-    def __init__(self, schema: type[Core], environment: Mapping[str, str]) -> None:
-        self._environment = {name.lower(): value for name, value in environment.items()}
-        super().__init__(schema)
-
-    def _load_env_vars(self) -> Mapping[str, str | None]:
-        return {name: value for name, value in self._environment.items() if value}
-
-    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
-        try:
-            return super().decode_complex_value(field_name, field, value)
-        except ValueError:
-            return value  # validation refuses it with the setting's name
-
-
-def _dotenv(directory: Path) -> Path:
-    named = os.environ.get(PREFIX + "DOTENV")
-    if named and not Path(named).is_file():
-        raise ConfigurationError(f"NOTILOG_DOTENV: there is no file {named}")
-    return Path(named) if named else directory / ".env"
-
-
-def _environment(dotenv: Path) -> dict[str, str]:
-    named = {**dotenv_values(dotenv), **os.environ} if dotenv.is_file() else dict(os.environ)
-    found = {name: value for name, value in named.items() if name.startswith(PREFIX) and value}
-    for name in [name for name in found if name.endswith(SECRET_FILE_SUFFIX)]:
-        path = Path(found.pop(name))
-        try:
-            found.setdefault(name.removesuffix(SECRET_FILE_SUFFIX), path.read_text().strip())
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"{name}: cannot read {path}: {_cause(error)}") from error
-    return found
-
-
-def _yaml(environment: dict[str, str], directory: Path) -> dict[str, Any]:
-    named = environment.pop(PREFIX + "CONFIG", None)
-    path = Path(named) if named else directory / "notilog.yaml"
-    if not named and not path.is_file():
-        return {}
-    try:
-        content = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"cannot read {path}: {_cause(error)}") from error
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise ConfigurationError(
-            f"{path}: must hold settings by name, not a {type(content).__name__}"
-        )
-    return content
-
-
-def _cause(error: OSError | UnicodeDecodeError | yaml.YAMLError) -> str:
-    """Why a file cannot be read, in one line and without a word of what stands in it."""
-    if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
-    mark = getattr(error, "problem_mark", None)
-    return f"not YAML from line {mark.line + 1} on" if mark else "not text in UTF-8"
-
-
-def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for name, value in above.items():
-        under = merged.get(name)
-        both_nested = isinstance(under, dict) and isinstance(value, dict)
-        merged[name] = _merged(cast("dict[str, Any]", under), value) if both_nested else value
-    return merged
+    return REQUIRED - sources.read(_schema(sections), directory).keys()
 
 
 def _schema(sections: Sequence[type[Section]]) -> type[Core]:

@@ -5,14 +5,14 @@ from typing import Any
 
 import structlog
 
-from notilog import config
+from notilog import sources
 
 log = structlog.get_logger(__name__)
 
 
 def announce(*, sender: Any, **_: Any) -> None:
     """Send ``READY=1`` to the socket of ``NOTIFY_SOCKET``, if there is one."""
-    path = config.notify_socket()
+    path = sources.notify_socket()
     if path is None:
         return
     message = f"READY=1\nSTATUS={sender.hostname}"

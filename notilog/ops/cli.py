@@ -15,14 +15,14 @@ from pydantic import SecretStr, ValidationError
 from rich.console import Console
 from rich.text import Text
 
-from notilog import __version__, log_output, settings
+from notilog import __version__, log_output, settings, sources
 from notilog.config import Settings
 from notilog.db import migrate
 from notilog.errors import NotilogError
 from notilog.ops import accounts, doctor
 from notilog.ops.probes import Finding
 from notilog.ops.settings_reference import reference
-from notilog.ops.state import holder, remembered
+from notilog.ops.state import holder
 from notilog.ops.up import Options
 from notilog.ops.up import up as run_platform
 from notilog.users.accounts import Name, NewAccount
@@ -30,7 +30,9 @@ from notilog.users.tokens import NewToken
 
 STOP_PATIENCE = 15.0
 
-StateDir = Annotated[Path, typer.Option(help="Where `notilog up` keeps its data.")]
+StateDir = Annotated[
+    Path, typer.Option(envvar=sources.STATE_DIR, help="Where `notilog up` keeps its data.")
+]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port of the API.")]
 FlowerPort = Annotated[int, typer.Option(min=1, max=65535, help="Port of Flower.")]
@@ -205,7 +207,7 @@ def _field(location: tuple[int | str, ...]) -> str:
 
 def _loaded(state: Path) -> Settings:
     """The settings, with those that `up` made up for its embedded servers."""
-    return settings.load(assumed=remembered(state))
+    return settings.load(assumed=sources.assumed(state))
 
 
 def _password() -> str:

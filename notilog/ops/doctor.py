@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from notilog import config
+from notilog import config, sources
 from notilog.config import Core, Settings
 from notilog.db import migrate
 from notilog.errors import Unavailable
@@ -57,7 +57,7 @@ def report(findings: list[Finding], console: Console) -> bool:
 
 
 def _configuration(settings: Settings) -> Iterator[Finding]:
-    yield Finding("settings", "ok", "from " + ", ".join(config.sources()))
+    yield Finding("settings", "ok", "from " + ", ".join(sources.present()))
     for fallback in settings.fallbacks:
         advice = f"correct it; until then it is {fallback.default}"
         yield Finding(fallback.setting, "warning", f"{fallback.value}: {fallback.reason}", advice)

@@ -27,8 +27,9 @@ NO_SECTION = """
 # --- Where settings are read from.
 # another YAML file than notilog.yaml
 # NOTILOG_CONFIG=
-# another file than .env, such as the one that `notilog up` keeps: state/assumed.env
-# NOTILOG_DOTENV=
+# directory in which `notilog up` keeps its data and the settings that lead to its own servers;
+# of the environment only, and the default of --state-dir
+# NOTILOG_STATE_DIR=
 """
 
 

@@ -12,12 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from dotenv import dotenv_values
-
 from notilog.errors import NotilogError
+from notilog.sources import ASSUMED
 
 LOCK = "lock"
-ASSUMED = "assumed.env"
 
 
 class StateUnusable(NotilogError):
@@ -65,14 +63,6 @@ def remember(directory: Path, assumed: Mapping[str, str]) -> None:
     """Keep the settings that `up` made up for itself, by their names in the environment."""
     lines = (f"{name}='{value}'\n" for name, value in assumed.items())
     write_private(directory / ASSUMED, "".join(lines))
-
-
-def remembered(directory: Path) -> dict[str, str]:
-    """What `remember` kept; nothing when `up` never ran here."""
-    path = directory / ASSUMED
-    if not path.is_file():
-        return {}
-    return {name: value for name, value in dotenv_values(path).items() if value}
 
 
 def kept_secret(path: Path) -> str:

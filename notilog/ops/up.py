@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from notilog import config, log_output, settings
+from notilog import config, log_output, settings, sources
 from notilog.db import migrate
 from notilog.errors import Unavailable
 from notilog.ops import probes
@@ -32,7 +32,7 @@ from notilog.ops.readiness import (
     until,
 )
 from notilog.ops.services import WORKERS, services
-from notilog.ops.state import ASSUMED, held, kept_secret, remember
+from notilog.ops.state import held, kept_secret, remember
 from notilog.ops.supervisor import Child, Supervisor
 from notilog.working import FlowerSettings
 
@@ -76,7 +76,6 @@ def up(options: Options, console: Console) -> None:
         servers = _prepare(options.state)
         loaded = settings.load(assumed=servers.assumed)
         log_output.configure(loaded, process="up")
-        remember(options.state, servers.assumed)
         asyncio.run(_Platform(options, servers, loaded, console, started).run())
 
 
@@ -139,6 +138,7 @@ class _Platform:
 
     async def _start(self) -> None:
         await self._check_named_servers()
+        remember(self.options.state, self.servers.assumed)
         await self._start_servers()
         url = self.settings.core.database_url.get_secret_value()
         await migrate.upgrade(url)
@@ -155,7 +155,7 @@ class _Platform:
             flower_password=flower_password,
             admin_password=admin_password,
             fallbacks=self.settings.fallbacks,
-            celery=f"NOTILOG_DOTENV={self.options.state / ASSUMED} celery -A workers.app …",
+            celery=f"{sources.STATE_DIR}={self.options.state} celery -A workers.app …",
             seconds=time.monotonic() - self.started,
         )
         banner(self.console, ready)
@@ -206,7 +206,7 @@ class _Platform:
         kept = options.state / "flower-password"
         is_new = flower.password is None and not kept.is_file()
         password = flower.password.get_secret_value() if flower.password else kept_secret(kept)
-        environment = config.environment_with(
+        environment = sources.environment_with(
             {**self.servers.assumed, "NOTIFY_SOCKET": notify_socket, "PYTHONUNBUFFERED": "1"}
         )
         of_flower = {**environment, "FLOWER_BASIC_AUTH": f"{flower.login}:{password}"}

@@ -158,7 +158,7 @@ def test_a_half_valid_batch_keeps_its_valid_half_and_lists_the_rest(
 def test_the_celery_cli_reaches_every_worker(running_platform: Platform) -> None:
     answer = subprocess.run(
         (sys.executable, "-m", "celery", "-A", "workers.app", "inspect", "ping", "--json"),
-        env={**os.environ, "NOTILOG_DOTENV": str(running_platform.state / "assumed.env")},
+        env={**os.environ, "NOTILOG_STATE_DIR": str(running_platform.state)},
         capture_output=True,
         text=True,
         check=True,

@@ -1,5 +1,6 @@
 """Settings come from environment, `.env` and YAML in this order; what is wrong falls back."""
 
+import re
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -10,10 +11,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import Field, SecretStr
 
-from notilog import config
+from notilog import config, sources
 from notilog import settings as schema
 from notilog.config import Section, Settings
 from notilog.fallbacks import ConfigurationError
+from notilog.notifications.channels.email import Config as EmailSettings
 from notilog.ops.settings_reference import reference
 
 REQUIRED = {
@@ -141,7 +143,18 @@ def test_a_wrong_secret_is_not_told(tmp_path: Path, environment: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    "content", ["kitchen: 5", "kitchen: {chairs: 4}", "garden: {trees: 2}", "kitchen: [1]"]
+    "content",
+    [
+        "kitchen: 5",
+        "kitchen: {chairs: 4}",
+        "garden: {trees: 2}",
+        "kitchen: [1]",
+        "kitchen: {1: 2}",
+        "kitchen: {null: 2}",
+        "on: 2",
+        "2026-11-20: 2",
+        "kitchen: {cooks: &itself {1: *itself}}",
+    ],
 )
 def test_what_the_schema_does_not_know_is_dropped_and_told(tmp_path: Path, content: str) -> None:
     (tmp_path / "notilog.yaml").write_text(content)
@@ -201,6 +214,8 @@ def test_several_hosts_may_stand_in_the_url(
         ("notilog.yaml", b"kitchen: {cooks: s3cret"),
         ("notilog.yaml", b"\xff\xfe\x00s3cret"),
         ("notilog.yaml", b"- s3cret"),
+        ("notilog.yaml", b"s3cret: 2026-99-99"),
+        (".env", b"NOTILOG_LOG_LEVEL=\xff\xfes3cret"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused_in_one_line_without_its_content(
@@ -213,16 +228,36 @@ def test_a_file_that_cannot_be_read_is_refused_in_one_line_without_its_content(
     assert "\n" not in str(refused.value)
 
 
-def test_another_file_than_dotenv_may_be_named(
+def test_what_up_keeps_in_the_state_directory_is_weaker_than_every_source(
     environment: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / ".env").write_text("NOTILOG_LOG_LEVEL=error\n")
-    (tmp_path / "other.env").write_text("NOTILOG_LOG_LEVEL=debug\n")
-    environment.setenv("NOTILOG_DOTENV", str(tmp_path / "other.env"))
-    assert load(tmp_path).core.log_level == "debug"
+    environment.delenv("NOTILOG_SECRET_KEY")
+    (tmp_path / "notilog.yaml").write_text("log_level: error\n")
+    (tmp_path / "state").mkdir()
+    kept = f"NOTILOG_SECRET_KEY={'a' * 32}\nNOTILOG_LOG_LEVEL=debug\n"
+    (tmp_path / "state" / "assumed.env").write_text(kept)
+    environment.setenv("NOTILOG_STATE_DIR", str(tmp_path / "state"))
+    assert load(tmp_path).core.secret_key.get_secret_value() == "a" * 32
+    assert load(tmp_path).core.log_level == "error"
+    assert config.unset(SECTIONS, directory=tmp_path) == {"secret_key"}
 
 
-@pytest.mark.parametrize("name", ["NOTILOG_CONFIG", "NOTILOG_DOTENV", "NOTILOG_SECRET_KEY_FILE"])
+def test_an_empty_state_directory_says_nothing(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    environment.setenv("NOTILOG_STATE_DIR", str(tmp_path / "nowhere"))
+    assert load(tmp_path).fallbacks == ()
+
+
+def test_a_setting_that_is_called_a_file_is_not_taken_for_a_secret_in_one(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    environment.setenv("NOTILOG_CHANNELS__EMAIL__CA_FILE", "/etc/ssl/ours.pem")
+    loaded = config.load(schema.SECTIONS, directory=tmp_path)
+    assert loaded.section(EmailSettings).ca_file == "/etc/ssl/ours.pem"
+
+
+@pytest.mark.parametrize("name", ["NOTILOG_CONFIG", "NOTILOG_SECRET_KEY_FILE"])
 def test_a_named_file_that_is_missing_is_refused(
     tmp_path: Path, environment: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -244,28 +279,64 @@ def test_what_is_assumed_is_weaker_than_every_source(
 
 def test_the_sources_are_named(tmp_path: Path) -> None:
     (tmp_path / ".env").touch()
-    assert config.sources(directory=tmp_path) == [
+    assert sources.present(directory=tmp_path) == [
         "environment (3 variables)",
         str(tmp_path / ".env"),
     ]
 
 
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner),
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=9)
+    | st.dates()
+)
+keys = scalars | st.sampled_from(["cooks", "stove", "oven", "heat", "from"])
+yaml_values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner),
     max_leaves=8,
 )
 
 
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(kitchen=json_values, cellar=json_values, other=st.text(min_size=1, max_size=9))
+@given(kitchen=yaml_values, cellar=yaml_values, other=keys)
 def test_no_yaml_value_at_all_keeps_the_platform_from_starting(
-    tmp_path: Path, kitchen: object, cellar: object, other: str
+    tmp_path: Path, kitchen: object, cellar: object, other: object
 ) -> None:
-    content = {"kitchen": kitchen, "cellar": cellar, f"x{other}": 1}
-    (tmp_path / "notilog.yaml").write_text(yaml.safe_dump(content))
+    content = {"kitchen": kitchen, "cellar": cellar, other: 1}
+    (tmp_path / "notilog.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     loaded = load(tmp_path)
     assert 1 <= loaded.section(Kitchen).cooks <= 9
+
+
+def test_every_setting_of_the_example_has_an_effect_in_the_environment(
+    tmp_path: Path, environment: pytest.MonkeyPatch
+) -> None:
+    example = (Path(__file__).parents[2] / ".env.example").read_text()
+    names = set(re.findall(r"^(?:# )?(NOTILOG_\w+)=", example, re.MULTILINE))
+    names -= {"NOTILOG_CONFIG", "NOTILOG_STATE_DIR"}
+    names -= {f"NOTILOG_{name}".upper() for name in config.WITHOUT_DEFAULT}
+    for name in sorted(names):
+        with environment.context() as alone:
+            alone.setenv(name, "no value of this kind")
+            loaded = config.load(schema.SECTIONS, directory=tmp_path)
+        field = name.removeprefix("NOTILOG_").lower()
+        refused = [fallback.setting for fallback in loaded.fallbacks]
+        assert refused == [name] or _holds(loaded.core, field.split("__")), name
+
+
+def _holds(model: object, path: list[str]) -> bool:
+    """Whether this field has the value that the test gave it."""
+    first, *rest = path
+    fields = {field.alias or name: name for name, field in type(model).model_fields.items()}  # type: ignore[attr-defined]
+    value = getattr(model, fields[first])
+    if rest:
+        return _holds(value, rest)
+    plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+    return bool(plain == "no value of this kind")
 
 
 def test_the_example_names_every_setting_with_its_default() -> None:
