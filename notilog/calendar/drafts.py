@@ -6,8 +6,9 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from notilog.calendar.occurrences import Schedule
-from notilog.calendar.wall_clock import instant_of, local_of, zone_named
+from notilog.calendar.wall_clock import instant_of, local_of
 from notilog.errors import FieldError, Invalid
+from notilog.zones import zone_named
 
 EARLIEST_YEAR = 1900
 LATEST_YEAR = 2999

@@ -5,11 +5,7 @@ one that happens twice means the first time.
 """
 
 from datetime import UTC, datetime
-from functools import cache
-from zoneinfo import ZoneInfo, available_timezones
-
-NOT_ZONES = frozenset({"localtime", "posixrules", "Factory"})
-"""Files beside the zones, which name none."""
+from zoneinfo import ZoneInfo
 
 
 def instant_of(local: datetime, zone: ZoneInfo) -> datetime:
@@ -20,19 +16,3 @@ def instant_of(local: datetime, zone: ZoneInfo) -> datetime:
 def local_of(instant: datetime, zone: ZoneInfo) -> datetime:
     """What the clocks of ``zone`` show at ``instant``, naive."""
     return instant.astimezone(zone).replace(tzinfo=None, fold=0)
-
-
-def zone_named(name: str) -> ZoneInfo:
-    """The zone of that name of the IANA database.
-
-    Raises:
-        ValueError: there is none.
-    """
-    if name not in _known_zones():
-        raise ValueError("must be a zone of the IANA database, such as Europe/Paris")
-    return ZoneInfo(name)
-
-
-@cache
-def _known_zones() -> frozenset[str]:
-    return frozenset(available_timezones()) - NOT_ZONES

@@ -1,12 +1,12 @@
 """The shapes of logins, addresses, time zones and work days, the same at every border."""
 
 import re
-import zoneinfo
-from functools import cache
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from notilog.zones import zone_named
 
 EMAIL = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
@@ -64,15 +64,8 @@ def _webhook(value: str) -> str:
     return value
 
 
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones())
-
-
 def _timezone(value: str) -> str:
-    if value not in _zones():
-        raise ValueError("must be a name of the IANA time zone database, such as Europe/Moscow")
-    return value
+    return zone_named(value).key
 
 
 def _digits(value: object) -> object:
@@ -93,7 +86,7 @@ TimeZone = Annotated[
 ]
 Language = Literal["en", "ru"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\z", examples=["09:00"])]
+TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["09:00"])]
 
 
 class WorkDays(BaseModel):

@@ -37,6 +37,12 @@ async def test_the_page_is_shown_under_a_strict_policy(anonymous: AsyncClient) -
     assert "unsafe" not in page.headers["content-security-policy"].partition("style-src")[0]
 
 
+async def test_patterns_mean_the_same_in_every_language(anonymous: AsyncClient) -> None:
+    document = (await anonymous.get("http://notilog.test/openapi.json")).text
+    assert '"pattern"' in document
+    assert not re.search(r"\\\\[AzZ]", document), "anchors that only Python knows"
+
+
 async def test_the_page_needs_nothing_from_other_hosts(anonymous: AsyncClient) -> None:
     page = await anonymous.get("http://notilog.test/docs")
     needed = re.findall(r'(?:src|href)="([^"]+)"', page.text)

@@ -160,6 +160,8 @@ async def test_nobody_gives_themselves_a_role(ann: Person, change: dict[str, str
         ("slack_webhook", "http://[half"),
         ("timezone", "Mars/Olympus"),
         ("timezone", "../../etc/passwd"),
+        ("timezone", "localtime"),
+        ("timezone", "Factory"),
         ("language", "xx"),
         ("role", "root"),
         (
@@ -173,6 +175,10 @@ async def test_nobody_gives_themselves_a_role(ann: Person, change: dict[str, str
         (
             "work_days.time_to",
             {"day_from": "mon", "day_to": "fri", "time_from": "09:00", "time_to": "24:00"},
+        ),
+        (
+            "work_days.time_to",
+            {"day_from": "mon", "day_to": "fri", "time_from": "09:00", "time_to": "18:00\n"},
         ),
         ("work_days.time_to", {"day_from": "mon", "day_to": "fri", "time_from": "09:00"}),
         ("unknown", 1),

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notilog.calendar.offsets import LONGEST, parse
-from notilog.calendar.wall_clock import instant_of, local_of, zone_named
+from notilog.calendar.wall_clock import instant_of, local_of
+from notilog.zones import zone_named
 
 at = datetime.fromisoformat
 ZONES = st.sampled_from(
