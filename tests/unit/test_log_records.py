@@ -264,12 +264,13 @@ def test_a_message_that_cannot_be_read_is_one_reject(message: Message) -> None:
     assert [bad.payload for bad in batch.rejects] == [message.body]
 
 
-def test_a_key_gives_the_same_id_to_the_same_sender_only() -> None:
-    assert repeatable_id("ann", None, "1") == repeatable_id("ann", None, "1")
+def test_a_key_gives_the_same_id_to_the_same_sender_of_the_same_records_only() -> None:
+    assert repeatable_id("ann", None, "1", b"{}") == repeatable_id("ann", None, "1", b"{}")
     others = {
-        repeatable_id("ann", None, "1"),
-        repeatable_id("ann", "shop", "1"),
-        repeatable_id("ben", None, "1"),
-        repeatable_id("ann", None, "2"),
+        repeatable_id("ann", None, "1", b"{}"),
+        repeatable_id("ann", "shop", "1", b"{}"),
+        repeatable_id("ben", None, "1", b"{}"),
+        repeatable_id("ann", None, "2", b"{}"),
+        repeatable_id("ann", None, "1", b"[]"),
     }
-    assert len(others) == 4
+    assert len(others) == 5
