@@ -58,11 +58,14 @@ async def signed_in(secret: Presented) -> Caller:
 
 async def _caller_behind(secret: str) -> Caller | None:
     now = clock.now()
-    async with asking() as tx:
-        caller = await caller_behind(tx, secret, now=now)
-    if caller is None:  # a replica may not have heard of a session that was opened just now
-        async with transaction() as tx:
+    try:
+        async with asking(primary=True) as tx:  # what was revoked is valid nowhere at once
             caller = await caller_behind(tx, secret, now=now)
+    except Unavailable:  # reading goes on while there is no primary
+        async with asking(primary=False) as tx:
+            caller = await caller_behind(tx, secret, now=now)
+        if caller is None:  # a replica may not have heard of a session that was opened just now
+            raise
     if caller is not None and sessions.is_due_for_renewal(caller, now=now):
         with suppress(Unavailable):  # reading goes on while there is no primary
             async with transaction() as tx:

@@ -6,6 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from hasql.exceptions import HasqlError
+from psycopg.errors import (
+    AdminShutdown,
+    CannotConnectNow,
+    CrashShutdown,
+    IdleInTransactionSessionTimeout,
+    ReadOnlySqlTransaction,
+)
 from sqlalchemy.engine.interfaces import IsolationLevel
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -18,6 +25,8 @@ from notilog.db.settings import DatabaseSettings
 from notilog.errors import Unavailable
 
 RETRY_PAUSE = 0.1
+GOING = (AdminShutdown, CrashShutdown, CannotConnectNow, IdleInTransactionSessionTimeout)
+"""What a server says that ends this connection, or itself."""
 
 _pools: Pools | None = None
 
@@ -77,13 +86,21 @@ async def reading() -> AsyncIterator[AsyncSession]:
 
 
 @asynccontextmanager
-async def asking() -> AsyncIterator[AsyncSession]:
-    """As `reading`, for single questions: without a transaction around them.
+async def asking(*, primary: bool) -> AsyncIterator[AsyncSession]:
+    """For single questions: without a transaction around them.
 
     Each statement is one trip to the server instead of three, which is what a request that needs
     one row to know its caller mostly waits for.
+
+    Args:
+        primary: ask the primary, which alone has heard of everything; else as `reading`.
+
+    Raises:
+        Unavailable: no such host answers; when only replicas do, this is said at once.
     """
-    async with _session(read_only=True, isolation_level="AUTOCOMMIT") as session:
+    if primary and pools().available_pool_count and not pools().metrics().gauges.master_count:
+        raise Unavailable("no primary of the database is known")
+    async with _session(read_only=not primary, isolation_level="AUTOCOMMIT") as session:
         yield session
 
 
@@ -98,8 +115,10 @@ async def _session(
         async with AsyncSession(connection, expire_on_commit=False, autoflush=False) as session:
             yield session
     except DBAPIError as error:
-        if error.connection_invalidated:
+        if error.connection_invalidated or isinstance(error.orig, GOING):
             raise Unavailable("the connection to the database broke") from error
+        if not read_only and isinstance(error.orig, ReadOnlySqlTransaction):
+            raise Unavailable("the database has just ceased to be the primary") from error
         raise
     finally:
         await pools().release(connection)

@@ -9,9 +9,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from api.deps import signed_in
+from notilog import clock
 from notilog import settings as schema
+from notilog.db import migrate
 from notilog.db.session import close_database, open_database, pools, reading, transaction
-from notilog.errors import Unavailable
+from notilog.errors import Unauthenticated, Unavailable
+from notilog.users import accounts, sessions
+from notilog.users.accounts import Name, NewAccount
 from tests.servers.replication import Pair, pair
 
 ROLE = text("SELECT pg_is_in_recovery()")
@@ -162,3 +167,81 @@ async def test_without_any_primary_a_write_says_that_the_database_does_not_answe
         with pytest.raises(Unavailable):
             for _ in range(3):
                 await write()
+
+
+async def test_a_primary_that_was_just_demoted_is_unavailable_not_an_error(
+    configured: pytest.MonkeyPatch, servers: Pair
+) -> None:
+    configured.setenv("NOTILOG_DATABASE__REFRESH_DELAY", "60")
+    async with opened(primary_weight=0, environment=configured):
+        await write()
+        servers.primary.tell("ALTER SYSTEM SET default_transaction_read_only = on")
+        servers.primary.tell("SELECT pg_reload_conf()")
+        async with asyncio.timeout(20):
+            with pytest.raises(Unavailable, match="primary"):
+                while True:  # until the reloaded configuration has reached the connection
+                    await write()
+
+
+async def test_a_connection_that_the_server_ends_is_unavailable(
+    configured: pytest.MonkeyPatch, servers: Pair
+) -> None:
+    async with opened(primary_weight=0, environment=configured):
+        with pytest.raises(Unavailable):
+            async with transaction() as tx:
+                own = await tx.scalar(text("SELECT pg_backend_pid()"))
+                servers.primary.tell(f"SELECT pg_terminate_backend({own}, 5000)")
+                await tx.execute(text("SELECT 1"))
+
+
+async def sign_in() -> str:
+    account = NewAccount(login="ann", name=Name(first="Ann", last="Lee"))
+    async with transaction() as tx:
+        row = await accounts.create(tx, account, password_hash=None)
+        return (await sessions.open_session(tx, row.id, now=clock.now())).id
+
+
+async def test_a_closed_session_ends_at_once_though_the_replica_lags(
+    configured: pytest.MonkeyPatch, servers: Pair
+) -> None:
+    await migrate.upgrade(servers.primary.server.url)
+    async with opened(primary_weight=0, environment=configured):
+        secret = await sign_in()
+        await until_known_to_replica()
+        servers.replica.tell("SELECT pg_wal_replay_pause()")
+        caller = await signed_in(secret)
+        async with transaction() as tx:
+            await sessions.close_session(tx, caller)
+        assert await sessions_on_replica() == 1
+        with pytest.raises(Unauthenticated):
+            await signed_in(secret)
+
+
+async def test_who_is_signed_in_stays_so_while_there_is_no_primary(
+    configured: pytest.MonkeyPatch, servers: Pair
+) -> None:
+    await migrate.upgrade(servers.primary.server.url)
+    async with opened(primary_weight=0, environment=configured):
+        secret = await sign_in()
+        await until_known_to_replica()
+        servers.primary.kill()
+        assert (await signed_in(secret)).login == "ann"
+        with pytest.raises(Unavailable):
+            await signed_in("nts_opened-just-before")
+
+
+async def sessions_on_replica() -> int:
+    async with reading() as tx:
+        return int(await tx.scalar(text("SELECT count(*) FROM sessions")) or 0)
+
+
+async def until_known_to_replica() -> None:
+    at_the_primary = text("SELECT pg_current_wal_lsn()")
+    async with transaction() as tx:
+        place = await tx.scalar(at_the_primary)
+    arrived = text("SELECT pg_last_wal_replay_lsn() >= CAST(:place AS pg_lsn)")
+    async with asyncio.timeout(20):
+        while True:
+            async with reading() as tx:
+                if await tx.scalar(arrived, {"place": place}):
+                    return

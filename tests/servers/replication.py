@@ -33,8 +33,11 @@ class Host:
         end(self.process, signal.SIGKILL)
 
     def promote(self) -> None:
+        self.tell("SELECT pg_promote()")
+
+    def tell(self, statement: str) -> None:
         with psycopg.connect(self.server.url, autocommit=True) as connection:
-            connection.execute("SELECT pg_promote()")
+            connection.execute(statement.encode())
 
 
 @dataclass(frozen=True, slots=True)
