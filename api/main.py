@@ -12,7 +12,7 @@ from api.log_publisher import open_log_publisher
 from api.producer import Producer
 from api.routes import channels, deliveries, events, health, logs, sessions, tokens, users
 from api.storable import only_storable
-from notilog import __version__, jobs, log_output
+from notilog import __version__, jobs
 from notilog import settings as schema
 from notilog.db.session import close_database, open_database
 from notilog.users.caller import RIGHTS
@@ -41,9 +41,8 @@ Instants are RFC 3339 and answered in UTC. Every refusal is `application/problem
 
 @asynccontextmanager
 async def living(app: FastAPI) -> AsyncIterator[None]:
-    """Settings, log output, database and broker, from start to end of the process."""
+    """Settings, database and broker, from start to end of the process."""
     settings = schema.load()
-    log_output.configure(settings, process="api")
     await open_database(settings)
     producer = Producer()
     app.state.producer = producer
@@ -79,6 +78,3 @@ def make_app() -> FastAPI:
     openapi.install(app)
     app.add_middleware(Envelope)
     return app
-
-
-app = make_app()

@@ -29,6 +29,7 @@ from notilog import clock
 from notilog import settings as schema
 from notilog.db.session import close_database, open_database, transaction
 from notilog.ops.embedded import Program
+from notilog.ops.services import services
 from notilog.users import accounts, sessions
 from notilog.users.accounts import Name, NewAccount
 from tests.servers import postgres, redis
@@ -39,7 +40,6 @@ SCALE: Final = float(os.environ.get("BENCH_SCALE", "1"))
 BATCH: Final = 1_000
 BATCHES: Final = max(20, int(300 * SCALE))
 CLIENTS: Final = 8
-API_PROCESSES: Final = 2
 ROUNDS: Final = 6
 TARGET: Final = 0.5
 PATIENCE: Final = 120.0
@@ -73,17 +73,14 @@ def _configure(database: str, broker: str) -> None:
 @contextmanager
 def _platform(folder: Path) -> Iterator[int]:
     port = free_port()
-    python = (sys.executable, "-m")
-    serve = (
-        *(*python, "uvicorn", "api.main:app", "--port", str(port)),
-        *("--loop", "uvloop", "--http", "httptools", "--no-access-log"),
-        *("--workers", str(API_PROCESSES)),
+    table = services(host="127.0.0.1", port=port, flower_port=0)
+    serve, work = (
+        Program((sys.executable, *table[name].command[1:])) for name in ("api", "worker-logs")
     )
-    work = (*python, "celery", "-A", "workers.app", "worker", "-n", "logs@%h", "-Q", "logs")
     log = folder / "worker.log"
     with (
-        running(Program(serve), folder / "api.log", cwd=folder),
-        running(Program(work), log, cwd=folder),
+        running(serve, folder / "api.log", cwd=folder),
+        running(work, log, cwd=folder),
     ):
         wait_until(lambda: _answers(port), "the API's start")
         wait_until(lambda: "ready." in log.read_text(), "the worker's start")

@@ -40,11 +40,8 @@ def services(*, host: str, port: int, flower_port: int) -> dict[str, Service]:
 
 def _api(host: str, port: int) -> tuple[str, ...]:
     return (
-        *("python", "-m", "uvicorn", "api.main:app"),
+        *("python", "-m", "api"),
         *("--host", host, "--port", str(port)),
-        *("--loop", "uvloop", "--http", "httptools"),
-        *("--no-access-log", "--no-server-header"),
-        *("--timeout-graceful-shutdown", "2"),
         *("--workers", str(API_PROCESSES)),
     )
 

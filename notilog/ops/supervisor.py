@@ -2,21 +2,20 @@
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import psutil
 from rich.color import ANSI_COLOR_NAMES, Color
 from rich.style import Style
 
+from notilog import orphans
 from notilog.ops.embedded import as_account
 
-PR_SET_PDEATHSIG = 1
 FIRST_PAUSE = 0.3
 STEADY = 20.0
 """Seconds a child must have run for its next crash to count as the first."""
@@ -25,8 +24,6 @@ LAST_WORDS = 1.0
 CHUNK = 1 << 16
 LONGEST_LINE = 1 << 20
 LABEL_WIDTH = 16
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,18 +177,6 @@ async def _spawned(child: Child) -> asyncio.subprocess.Process:
         stderr=asyncio.subprocess.STDOUT,
         env=dict(child.environment),
         start_new_session=True,
-        preexec_fn=_bound_to(os.getpid(), child.orphan_signal),
+        preexec_fn=partial(orphans.end_with, os.getpid(), by=child.orphan_signal),
         **as_account(child.user),
     )
-
-
-def _bound_to(parent: int, orphan_signal: int) -> Callable[[], None]:
-    """What a child does before it becomes its program: ask not to outlive ``parent``."""
-
-    def bind() -> None:
-        if sys.platform == "linux":
-            _libc.prctl(PR_SET_PDEATHSIG, orphan_signal)
-            if os.getppid() != parent:  # it died before the request was made
-                os._exit(1)
-
-    return bind

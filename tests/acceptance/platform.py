@@ -21,7 +21,7 @@ ADMIN_PASSWORD = "a password of the tests"
 CHILDREN = {
     "postgres": r"/postgres -D",
     "redis": r"redis-server",
-    "api": r"uvicorn api\.main:app",
+    "api": r"-m api --host",
     "worker-general": r"-n general@",
     "worker-logs": r"-n logs@",
     "worker-observers": r"-n observers@",

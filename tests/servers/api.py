@@ -22,8 +22,8 @@ def api(folder: Path) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     program = Program(
         (
-            *(sys.executable, "-m", "uvicorn", "api.main:app", "--host", "127.0.0.1"),
-            *("--port", str(port), "--loop", "uvloop", "--http", "httptools", "--no-access-log"),
+            *(sys.executable, "-m", "api"),
+            *("--host", "127.0.0.1", "--port", str(port)),
         )
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
