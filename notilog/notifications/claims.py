@@ -1,7 +1,7 @@
 """Claiming deliveries for a while, and recording what became of them, many rows at a time.
 
-A claim is the re-check before sending: whoever cancels, declines or edits has withdrawn the row
-in the same transaction, so what can be claimed is still meant.
+A claim is a check before sending: whoever cancels, declines or edits has withdrawn the row in the
+same transaction, so what can be claimed is meant. What waited after that is checked once more.
 """
 
 from collections.abc import Sequence
@@ -34,6 +34,10 @@ class Claim:
     language: str
     timezone: str
     to: Recipient
+
+    @property
+    def claimed_at(self) -> datetime:
+        return self.lease_until - LEASE
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,13 @@ _RECORD = text(
     """
 )
 
+_IS_OURS = text(
+    """
+    SELECT 1 FROM deliveries
+    WHERE id = :id AND status = 'sending' AND attempt_at = :lease_until
+    """
+)
+
 _NEXT_DUE = text(
     """
     SELECT min(attempt_at) FROM deliveries
@@ -133,6 +144,12 @@ def _claim(row: Row[Any], lease_until: datetime) -> Claim:
         timezone=row.timezone,
         to=Recipient(row.login, row.email, row.phone, row.telegram_chat_id, row.slack_webhook),
     )
+
+
+async def is_ours(tx: AsyncSession, claimed: Claim) -> bool:
+    """Whether it is still to be sent by who claimed it."""
+    found = await tx.scalar(_IS_OURS, {"id": claimed.id, "lease_until": claimed.lease_until})
+    return found is not None
 
 
 async def record(tx: AsyncSession, outcomes: Sequence[Outcome]) -> int:

@@ -16,13 +16,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from uuid_utils.compat import uuid7
 
 from notilog import clock, config
-from notilog.db.session import transaction
+from notilog.db.session import asking, transaction
 from notilog.errors import SendFailed, Unavailable
 from notilog.notifications import attempts, rendering
 from notilog.notifications.attempts import DeliveriesSettings, Outcome
 from notilog.notifications.channels import open_channel
 from notilog.notifications.channels.channel import Channel, Message
-from notilog.notifications.claims import LEASE, Claim, claim, next_due, record
+from notilog.notifications.claims import LEASE, Claim, claim, is_ours, next_due, record
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 SEND_LIMIT = LEASE - timedelta(seconds=5)
 # Claims at hand for each message on its way: enough that hands do not wait for a turn.
 CLAIMS_PER_HAND = 8
+# How long a claim may wait for a hand before it is asked whether it is still meant.
+FRESH = timedelta(seconds=0.5)
 # Seconds in which outcomes and due instants gather for one turn.
 GATHERING = 0.01
 # Seconds for what is on its way when the worker stops.
@@ -61,7 +63,6 @@ async def drain(kind: str) -> None:
     try:
         await started.run()
     finally:
-        del _drains[kind]
         await channel.close()
 
 
@@ -88,6 +89,8 @@ class Drain:
         try:
             await self._turns()
         finally:
+            # Nothing is looked for any more: who asks from now on gets a drain of their own.
+            del _drains[self._kind]
             try:
                 await self._wind_up()
             finally:
@@ -181,7 +184,8 @@ class Drain:
                 self._news.set()
 
     async def _attempt(self, claimed: Claim) -> Outcome:
-        if clock.now() + SEND_LIMIT > claimed.lease_until:
+        is_meant = await self._is_still_meant(claimed)
+        if not is_meant or clock.now() + SEND_LIMIT > claimed.lease_until:
             return attempts.given_back(claimed.id, claimed.lease_until, now=clock.now())
         try:
             async with asyncio.timeout(SEND_LIMIT.total_seconds()):
@@ -196,6 +200,16 @@ class Drain:
         else:
             return attempts.sent(claimed.id, claimed.lease_until, now=clock.now())
         return self._failed(claimed, failure)
+
+    async def _is_still_meant(self, claimed: Claim) -> bool:
+        """Whether it was not withdrawn while it waited; a claim just made needs no question."""
+        if clock.now() - claimed.claimed_at < FRESH:
+            return True
+        try:
+            async with asking(primary=True) as tx:
+                return await is_ours(tx, claimed)
+        except OUTAGES:
+            return True  # the claim holds, and a reminder that comes too late is of no use
 
     def _failed(self, claimed: Claim, failure: SendFailed) -> Outcome:
         outcome = attempts.failed(

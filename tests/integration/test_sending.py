@@ -17,7 +17,7 @@ from notilog import clock
 from notilog import settings as schema
 from notilog.db.session import close_database, open_database, transaction
 from notilog.errors import SendFailed
-from notilog.notifications import deliveries
+from notilog.notifications import deliveries, sending
 from notilog.notifications.attempts import DeliveriesSettings, failed, sent
 from notilog.notifications.claims import claim, record
 from notilog.notifications.sending import drain
@@ -77,15 +77,52 @@ async def test_two_drains_in_two_sessions_share_without_overlap(box: Mailbox) ->
     await decide(*(decision(ann) for _ in range(50)))
     now = clock.now()
 
-    async def take() -> set[object]:
-        async with transaction() as tx:
-            found = await claim(tx, "email", now=now, limit=30, late_after=LATE_AFTER)
-            await asyncio.sleep(0)
-        return {claimed.id for claimed in found.claims}
+    async with asyncio.timeout(20), transaction() as one, transaction() as other:
+        first = await claim(one, "email", now=now, limit=30, late_after=LATE_AFTER)
+        second = await claim(other, "email", now=now, limit=30, late_after=LATE_AFTER)
+    taken = [claimed.id for found in (first, second) for claimed in found.claims]
+    assert len(first.claims) == 30
+    assert len(taken) == len(set(taken)) == 50
 
-    first, second = await asyncio.gather(take(), take())
-    assert first.isdisjoint(second)
-    assert len(first | second) == 50
+
+async def test_what_is_withdrawn_while_it_waits_for_its_turn_is_not_sent(
+    box: Mailbox, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("NOTILOG_CHANNELS__EMAIL__CONCURRENCY", "1")
+    schema.load()
+    ann, bob = await people("ann", "bob")
+    waiting = decision(ann)
+    await decide(decision(bob, priority=1), waiting)
+    box.hanging = True
+
+    async def both_claimed() -> bool:
+        return await statuses() == ["sending", "sending"] and box.connections == 1
+
+    async with draining() as task:
+        await until(both_claimed)
+        async with transaction() as tx:
+            await deliveries.withdraw(tx, waiting.event_id)
+
+        async def failed_once() -> bool:
+            return any(row.last_error for row in await rows())
+
+        await until(failed_once)
+        box.hanging = False
+        await task
+    assert box.recipients == ["bob@example.org"]
+    assert sorted(await statuses()) == ["sent", "withdrawn"]
+
+
+async def test_who_asks_while_a_drain_winds_up_gets_another(box: Mailbox) -> None:
+    (ann,) = await people("ann")
+    async with draining() as ending:
+        await asyncio.sleep(0)
+        while "email" in sending._drains:  # noqa: ASYNC110, SLF001  the very moment
+            await asyncio.sleep(0)
+        assert not ending.done()
+        await decide(decision(ann))
+        await drain("email")
+    assert await statuses() == ["sent"]
 
 
 async def test_what_falls_due_soon_is_waited_for_and_never_early(box: Mailbox) -> None:
