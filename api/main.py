@@ -10,6 +10,7 @@ from api import docs, errors, openapi
 from api.envelope import Envelope
 from api.log_publisher import open_log_publisher
 from api.producer import Producer
+from api.readiness import Readiness
 from api.routes import channels, deliveries, events, health, logs, sessions, tokens, users
 from api.storable import only_storable
 from notilog import __version__, jobs
@@ -45,7 +46,7 @@ async def living(app: FastAPI) -> AsyncIterator[None]:
     settings = schema.load()
     await open_database(settings)
     producer = Producer()
-    app.state.producer = producer
+    app.state.readiness = Readiness(settings, producer)
     jobs.bind(producer.send)
     app.state.log_publisher = open_log_publisher(settings)
     # What is loaded by now stays: looking through it again with every collection is a waste.
@@ -54,6 +55,7 @@ async def living(app: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        await app.state.readiness.close()
         producer.close()
         await app.state.log_publisher.close()
         await close_database()

@@ -24,6 +24,8 @@ class Producer:
         self._celery = Celery("notilog", set_as_current=False)
         self._celery.config_from_object("celeryconfig")
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="producer")
+        # Checks of a broker that hangs must not keep wake-ups waiting.
+        self._checking = ThreadPoolExecutor(1, thread_name_prefix="broker-check")
 
     async def send(self, wakeup: Wakeup) -> None:
         """Hand a wake-up to the broker.
@@ -31,7 +33,8 @@ class Producer:
         Raises:
             Unavailable: the broker did not take it in time.
         """
-        await self._bounded(
+        await _bounded(
+            self._threads,
             lambda: self._celery.send_task(wakeup.task, args=wakeup.args, ignore_result=True),
             config.section(ApiSettings).wakeup_timeout,
         )
@@ -42,10 +45,12 @@ class Producer:
         Raises:
             Unavailable: it does not answer in time.
         """
-        await self._bounded(self._connect, config.section(ApiSettings).readiness_timeout)
+        seconds = config.section(ApiSettings).readiness_timeout
+        await _bounded(self._checking, self._connect, seconds)
 
     def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._checking):
+            threads.shutdown(wait=False, cancel_futures=True)
         self._celery.close()
 
     def _connect(self) -> None:
@@ -54,9 +59,12 @@ class Producer:
                 max_retries=1, interval_start=0, reraise_as_library_errors=True
             )
 
-    async def _bounded(self, call: Callable[[], ResultT], seconds: float) -> ResultT:
-        running = asyncio.get_running_loop().run_in_executor(self._threads, call)
-        try:
-            return await asyncio.wait_for(running, seconds)
-        except TimeoutError as error:
-            raise Unavailable(f"the broker did not answer within {seconds:g} s") from error
+
+async def _bounded(
+    threads: ThreadPoolExecutor, call: Callable[[], ResultT], seconds: float
+) -> ResultT:
+    running = asyncio.get_running_loop().run_in_executor(threads, call)
+    try:
+        return await asyncio.wait_for(running, seconds)
+    except TimeoutError as error:
+        raise Unavailable(f"the broker did not answer within {seconds:g} s") from error

@@ -1,7 +1,8 @@
-"""Whether the servers that every request needs do answer."""
+"""Whether the servers that every request needs do answer; anybody may ask, so asking is cheap."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from time import monotonic
 
 import redis.asyncio
 import structlog
@@ -9,24 +10,49 @@ from sqlalchemy import text
 
 from api.producer import Producer
 from notilog import config
-from notilog.db.session import transaction
+from notilog.config import Settings
+from notilog.db.session import asking
 from notilog.serving import ApiSettings
 
 log = structlog.get_logger(__name__)
 
-
-async def failing(producer: Producer) -> list[str]:
-    """The names of the servers that do not answer: of database, broker, redis."""
-    checks: dict[str, Callable[[], Awaitable[None]]] = {
-        "database": _database,
-        "broker": producer.check,
-        "redis": _redis,
-    }
-    answers = await asyncio.gather(*(_answers(name, check) for name, check in checks.items()))
-    return [name for name, answered in zip(checks, answers, strict=True) if not answered]
+FRESH = 1.0
+"""Seconds for which an answer is given again."""
 
 
-async def _answers(name: str, check: Callable[[], Awaitable[None]]) -> bool:
+class Readiness:
+    """One check at a time, whoever asks meanwhile gets its answer."""
+
+    def __init__(self, settings: Settings, producer: Producer) -> None:
+        self._redis = redis.asyncio.Redis.from_url(settings.core.redis_url.get_secret_value())
+        self._checks: dict[str, Callable[[], Awaitable[object]]] = {
+            "database": _database,
+            "broker": producer.check,
+            "redis": self._redis.ping,
+        }
+        self._checking: asyncio.Task[list[str]] | None = None
+        self._checked_at = 0.0
+
+    async def failing(self) -> list[str]:
+        """The names of the servers that do not answer: of database, broker, redis."""
+        checking = self._checking
+        if checking is None or (checking.done() and monotonic() - self._checked_at > FRESH):
+            checking = self._checking = asyncio.create_task(self._check())
+        return await asyncio.shield(checking)  # one who goes away does not end it for the others
+
+    async def close(self) -> None:
+        if self._checking is not None:
+            self._checking.cancel()
+            await asyncio.wait([self._checking])
+        await self._redis.aclose()
+
+    async def _check(self) -> list[str]:
+        answers = await asyncio.gather(*(_answers(*named) for named in self._checks.items()))
+        self._checked_at = monotonic()
+        return [name for name, answered in zip(self._checks, answers, strict=True) if not answered]
+
+
+async def _answers(name: str, check: Callable[[], Awaitable[object]]) -> bool:
     try:
         async with asyncio.timeout(config.section(ApiSettings).readiness_timeout):
             await check()
@@ -37,11 +63,5 @@ async def _answers(name: str, check: Callable[[], Awaitable[None]]) -> bool:
 
 
 async def _database() -> None:
-    async with transaction() as tx:
+    async with asking(primary=True) as tx:
         await tx.execute(text("SELECT 1"))
-
-
-async def _redis() -> None:
-    url = config.current().core.redis_url.get_secret_value()
-    async with redis.asyncio.Redis.from_url(url) as client:
-        await client.ping()

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 
 from api.deps import Admin
 from api.errors import problems
-from api.readiness import failing
+from api.readiness import Readiness
 from api.schemas.health import DatabaseHost, Fallback, Health, Live, Ready
 from notilog import __version__, config
 from notilog.db.session import pools
@@ -22,7 +22,7 @@ async def live() -> Live:
 @router.get("/ready", responses=problems(503))
 async def ready(request: Request) -> Ready:
     """Database, broker and Redis answer; if not, the problem names those that do not."""
-    missing = await failing(request.app.state.producer)
+    missing = await _failing(request)
     if missing:
         raise Unavailable(f"not answering: {', '.join(missing)}")
     return Ready()
@@ -41,10 +41,15 @@ async def health(request: Request, _: Admin) -> Health:
     ]
     return Health(
         version=__version__,
-        failing=await failing(request.app.state.producer),
+        failing=await _failing(request),
         database=hosts,
         configuration=fallbacks,
     )
+
+
+async def _failing(request: Request) -> list[str]:
+    readiness: Readiness = request.app.state.readiness
+    return await readiness.failing()
 
 
 probes = APIRouter()

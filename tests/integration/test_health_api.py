@@ -1,6 +1,9 @@
 """Health tells supervisors in a word and administrators in full."""
 
+import asyncio
+
 import pytest
+import redis
 from httpx import ASGITransport, AsyncClient
 
 from tests.integration.conftest import Person
@@ -11,6 +14,17 @@ async def test_supervisors_need_no_credentials(transport: ASGITransport, base: s
     async with AsyncClient(transport=transport, base_url=base) as client:
         assert (await client.get("health/live")).json() == {"status": "live"}
         assert (await client.get("health/ready")).json() == {"status": "ready"}
+
+
+async def test_many_who_ask_at_once_cost_one_check(anonymous: AsyncClient, redis_url: str) -> None:
+    def connections() -> int:
+        with redis.Redis.from_url(redis_url) as client:
+            return int(client.info("stats")["total_connections_received"])
+
+    before = connections()
+    answers = await asyncio.gather(*(anonymous.get("health/ready") for _ in range(100)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert connections() - before < 10
 
 
 @pytest.fixture
