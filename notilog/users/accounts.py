@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from typing import Any
-from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from sqlalchemy import select
@@ -86,13 +85,6 @@ async def listing(
     if logins:
         query = query.where(UserRow.login.in_({login.lower() for login in logins}))
     return (await tx.scalars(query)).all()
-
-
-async def ids_of(tx: AsyncSession, logins: Collection[str]) -> dict[str, UUID]:
-    """The ids of those of ``logins`` that exist, by login."""
-    wanted = {login.lower() for login in logins}
-    found = await tx.execute(select(UserRow.login, UserRow.id).where(UserRow.login.in_(wanted)))
-    return dict(found.tuples().all())
 
 
 def columns_of(given: BaseModel) -> dict[str, Any]:

@@ -45,9 +45,6 @@ class Events:
         ids = {event["uuid"] for event in self.seen if event.get("name") == task}
         return [event["type"] for event in self.seen if event.get("uuid") in ids]
 
-    def last(self, task_id: str) -> dict[str, Any]:
-        return [event for event in self.seen if event.get("uuid") == task_id][-1]
-
     def count(self, kind: str) -> int:
         return sum(event["type"] == kind for event in self.seen)
 
@@ -128,13 +125,5 @@ def send(app: celery.Celery, task: str, *args: Any) -> str:
 
 def active(app: celery.Celery) -> set[str]:
     """Ids of the tasks that run now, as the worker itself says."""
-    return _ids(app.control.inspect(timeout=10, limit=1).active())
-
-
-def reserved(app: celery.Celery) -> set[str]:
-    """Ids of the tasks that wait for a place in the worker."""
-    return _ids(app.control.inspect(timeout=10, limit=1).reserved())
-
-
-def _ids(answer: dict[str, list[dict[str, Any]]] | None) -> set[str]:
-    return {task["id"] for tasks in (answer or {}).values() for task in tasks}
+    answer = app.control.inspect(timeout=10, limit=1).active() or {}
+    return {task["id"] for tasks in answer.values() for task in tasks}
