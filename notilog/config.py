@@ -61,6 +61,8 @@ def _long_enough(value: SecretStr) -> SecretStr:
 
 
 MINIMAL_SECRET_KEY = 32
+MINIMAL_PASSWORD = 8
+MAXIMAL_PASSWORD = 1024
 HIGHEST_PORT = 65535
 
 PostgresUrl = Annotated[SecretStr, _url_of("postgresql", "postgres")]
@@ -93,7 +95,10 @@ class Core(BaseSettings):
         description=f"{MINIMAL_SECRET_KEY} random characters or more, the same on every machine"
     )
     admin_password: SecretStr | None = Field(
-        None, description="password of the first administrator; made up and shown once by default"
+        None,
+        min_length=MINIMAL_PASSWORD,
+        max_length=MAXIMAL_PASSWORD,
+        description="password of the first administrator; made up and shown once by default",
     )
     log_format: Literal["json", "tab"] = Field("json", description="json, or tab-separated")
     log_level: Literal["debug", "info", "warning", "error"] = Field(

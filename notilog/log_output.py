@@ -20,12 +20,13 @@ from notilog.config import Settings
 
 CHATTY = (
     "aiohttp.access",
+    "alembic",
     "celery.app.trace",
     "celery.beat",
     "celery.worker.strategy",
     "httpx",
 )
-"""Libraries that tell of every single message at "info"; they are heard in full from "debug" on."""
+"""Libraries that tell of each message or connection at "info"; in full only from "debug" on."""
 
 _PASSWORD = re.compile(r"(://[^\s:/@\"']*):[^\s/@\"']+@")
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))} | {

@@ -5,17 +5,20 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from hasql.utils import split_dsn
+from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from notilog.errors import Unavailable
+from notilog.errors import Conflict, Unavailable
+from notilog.fallbacks import ConfigurationError
 
 Result = TypeVar("Result")
 
@@ -35,6 +38,12 @@ def head() -> str | None:
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
+def is_known(revision: str) -> bool:
+    """Whether this version of NotiLog has a migration of this name."""
+    known = ScriptDirectory.from_config(_config()).walk_revisions()
+    return any(script.revision == revision for script in known)
+
+
 async def upgrade(url: str) -> tuple[str | None, str | None]:
     """Apply what is missing on the primary; returns the revision before and after.
 
@@ -42,10 +51,17 @@ async def upgrade(url: str) -> tuple[str | None, str | None]:
 
     Raises:
         Unavailable: none of the hosts of ``url`` is a primary that answers.
+        Conflict: a newer version of NotiLog has migrated the database already.
+        ConfigurationError: ``url`` asks for what PostgreSQL's client does not know.
     """
 
     def run(connection: Connection) -> tuple[str | None, str | None]:
         before = _revision(connection)
+        if before is not None and not is_known(before):
+            raise Conflict(
+                f"the database is at revision {before}, which this version of NotiLog does not "
+                "know: use the version that brought it there"
+            )
         command.upgrade(_with(connection), "head")
         return before, _revision(connection)
 
@@ -86,6 +102,7 @@ def _revision(connection: Connection) -> str | None:
 async def _on_primary(url: str, run: Callable[[Connection], Result]) -> Result:
     failures = []
     for dsn in split_dsn(url):
+        _check_options(str(dsn))
         engine = create_async_engine(
             make_url(str(dsn)).set(drivername="postgresql+psycopg"),
             connect_args={"connect_timeout": 5, "application_name": "notilog-migrate"},
@@ -101,3 +118,10 @@ async def _on_primary(url: str, run: Callable[[Connection], Result]) -> Result:
         finally:
             await engine.dispose()
     raise Unavailable("no primary PostgreSQL: " + "; ".join(failures))
+
+
+def _check_options(dsn: str) -> None:
+    try:
+        conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError as error:
+        raise ConfigurationError(f"NOTILOG_DATABASE_URL: {str(error).strip()}") from error

@@ -3,12 +3,14 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from pydantic import SecretStr
 
 from notilog import clock
 from notilog.config import Settings
+from notilog.db import migrate
 from notilog.db.session import close_database, open_database, transaction
-from notilog.users import accounts, passwords, tokens
+from notilog.errors import Conflict, Invalid
+from notilog.users import accounts, changes, passwords, tokens
 from notilog.users.accounts import NewAccount
 from notilog.users.admin import ensure_admin
 from notilog.users.caller import Caller
@@ -18,8 +20,8 @@ from notilog.users.tokens import NewToken
 async def ensure_first_admin(settings: Settings) -> str | None:
     """Make the account ``admin`` when there is none; returns its password if it was generated."""
     named = settings.core.admin_password
-    async with _database(settings) as tx:
-        return await ensure_admin(tx, named.get_secret_value() if named else None)
+    async with _database(settings):
+        return await ensure_admin(named.get_secret_value() if named else None)
 
 
 async def add_user(settings: Settings, new: NewAccount) -> None:
@@ -30,8 +32,24 @@ async def add_user(settings: Settings, new: NewAccount) -> None:
     """
     secret = new.password
     password_hash = await passwords.hashed(secret.get_secret_value()) if secret else None
-    async with _database(settings) as tx:
+    async with _database(settings), transaction() as tx:
         await accounts.create(tx, new, password_hash=password_hash)
+
+
+async def replace_password(settings: Settings, login: str, password: SecretStr) -> None:
+    """Give a person another password; their sessions end.
+
+    Raises:
+        NotFound: there is no such user.
+        Invalid: the password is too short or too long.
+    """
+    secret = password.get_secret_value()
+    if not passwords.MINIMAL_LENGTH <= len(secret) <= passwords.MAXIMAL_LENGTH:
+        span = f"{passwords.MINIMAL_LENGTH} to {passwords.MAXIMAL_LENGTH}"
+        raise Invalid.field("password", f"must have {span} characters")
+    password_hash = await passwords.hashed(secret)
+    async with _database(settings), transaction() as tx:
+        await changes.replace_password(tx, login, password_hash=password_hash)
 
 
 async def add_token(settings: Settings, login: str, *, new: NewToken) -> str:
@@ -41,17 +59,26 @@ async def add_token(settings: Settings, login: str, *, new: NewToken) -> str:
         NotFound: there is no such user.
         Forbidden: it would have a right that the user has not.
     """
-    async with _database(settings) as tx:
+    async with _database(settings), transaction() as tx:
         owner = await accounts.find(tx, login)
         caller = Caller(owner.id, owner.login, owner.role, scopes=None, project=None)
         return (await tokens.mint(tx, caller, new=new, now=clock.now())).token
 
 
 @asynccontextmanager
-async def _database(settings: Settings) -> AsyncIterator[AsyncSession]:
+async def _database(settings: Settings) -> AsyncIterator[None]:
+    await _check_migrated(settings)
     await open_database(settings)
     try:
-        async with transaction() as tx:
-            yield tx
+        yield
     finally:
         await close_database()
+
+
+async def _check_migrated(settings: Settings) -> None:
+    revision = await migrate.revision(settings.core.database_url.get_secret_value())
+    if revision != migrate.head():
+        raise Conflict(
+            f"the database is at revision {revision or 'nothing'}, this version of NotiLog needs "
+            f"{migrate.head()}: run `notilog migrate`"
+        )

@@ -26,6 +26,11 @@ class Ready:
     seconds: float
 
 
+def first_login(password: str) -> str:
+    """The line that shows a password as soon as it exists, whatever happens afterwards."""
+    return f"login admin, password {password} (shown this once)"
+
+
 def banner(console: Console, ready: Ready) -> None:
     """Print it; passwords appear only at the start that made them."""
     table = Table.grid(padding=(0, 2))
@@ -37,7 +42,7 @@ def banner(console: Console, ready: Ready) -> None:
     if ready.admin_password is not None:
         table.add_row("Administrator", "login admin")
         table.add_row("", Text(f"password {ready.admin_password}", style="bold yellow"))
-        table.add_row("", "(shown this once; change it with PATCH /api/v1/users/admin)")
+        table.add_row("", "(shown this once; another: `notilog user password admin`)")
     table.add_row("Celery", ready.celery)
     for fallback in ready.fallbacks:
         table.add_row("Warning", Text(str(fallback), style="yellow"))

@@ -1,10 +1,7 @@
 """The command `notilog`: each command parses its words, calls one verb and says what came of it."""
 
 import asyncio
-import os
-import signal
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,15 +17,15 @@ from notilog.config import Settings
 from notilog.db import migrate
 from notilog.errors import NotilogError
 from notilog.ops import accounts, doctor
+from notilog.ops.banner import first_login
 from notilog.ops.probes import Finding
 from notilog.ops.settings_reference import reference
-from notilog.ops.state import holder
+from notilog.ops.state import end_holder
 from notilog.ops.up import Options
 from notilog.ops.up import up as run_platform
 from notilog.users.accounts import Name, NewAccount
+from notilog.users.credentials import issue
 from notilog.users.tokens import NewToken
-
-STOP_PATIENCE = 15.0
 
 StateDir = Annotated[
     Path, typer.Option(envvar=sources.STATE_DIR, help="Where `notilog up` keeps its data.")
@@ -73,18 +70,9 @@ def up(
 @main.command()
 def down(state_dir: StateDir = STATE) -> None:
     """Stop the `notilog up` that runs on this state directory."""
-    pid = holder(state_dir)
-    if pid is None:
-        out.print(f"nothing runs on {state_dir}")
-        return
-    os.kill(pid, signal.SIGTERM)
-    deadline = time.monotonic() + STOP_PATIENCE
-    while holder(state_dir) == pid:
-        if time.monotonic() > deadline:
-            with refusals():
-                raise NotilogError(f"process {pid} has not ended within {STOP_PATIENCE:.0f} s")
-        time.sleep(0.05)
-    out.print("stopped")
+    with refusals():
+        was_running = end_holder(state_dir)
+    out.print("stopped" if was_running else f"nothing runs on {state_dir}")
 
 
 @main.command(name="migrate")
@@ -98,7 +86,7 @@ def migrate_database(state_dir: StateDir = STATE) -> None:
     already = before == after
     out.print(f"the database is at {after}" + (" already" if already else f", was at {before}"))
     if password is not None:
-        out.print(f"login admin, password {password} (shown this once)", highlight=False)
+        out.print(first_login(password), highlight=False, soft_wrap=True)
 
 
 @main.command(name="doctor")
@@ -109,14 +97,15 @@ def examine(
     flower_port: FlowerPort = FLOWER_PORT,
 ) -> None:
     """Check the configuration and every connection, and say what to do."""
-    try:
-        loaded = _loaded(state_dir)
-    except NotilogError as error:
-        advice = "set it in the environment, .env or notilog.yaml, or run `notilog up` first"
-        findings = [Finding("settings", "broken", str(error), advice)]
-    else:
-        ports = [port, flower_port]
-        findings = asyncio.run(doctor.examine(loaded, state=state_dir, host=host, ports=ports))
+    with refusals():
+        try:
+            loaded = _loaded(state_dir)
+        except NotilogError as error:
+            advice = "set it in the environment, .env or notilog.yaml, or run `notilog up` first"
+            findings = [Finding("settings", "broken", str(error), advice)]
+        else:
+            ports = [port, flower_port]
+            findings = asyncio.run(doctor.examine(loaded, state=state_dir, host=host, ports=ports))
     if not doctor.report(findings, out):
         raise typer.Exit(1)
 
@@ -133,7 +122,7 @@ def add_user(
     state_dir: StateDir = STATE,
 ) -> None:
     """Add a person; the password is asked for, or read from the first line of standard input."""
-    password = _password()
+    password = _password_given()
     with refusals():
         new = NewAccount(
             login=login,
@@ -145,6 +134,23 @@ def add_user(
         )
         asyncio.run(accounts.add_user(_loaded(state_dir), new))
     out.print(f"added {login}", highlight=False)
+
+
+@user.command(name="password")
+def replace_password(
+    login: str,
+    *,
+    generate: Annotated[bool, typer.Option("--generate", help="Make one up and print it.")] = False,
+    state_dir: StateDir = STATE,
+) -> None:
+    """Give a person another password, which is asked for or read from standard input."""
+    password = issue("") if generate else _password_given()
+    with refusals():
+        secret = SecretStr(password)
+        asyncio.run(accounts.replace_password(_loaded(state_dir), login, secret))
+    out.print(f"changed the password of {login}", highlight=False)
+    if generate:
+        out.print(f"password {password} (shown this once)", highlight=False, soft_wrap=True)
 
 
 @token.command(name="add")
@@ -210,7 +216,7 @@ def _loaded(state: Path) -> Settings:
     return settings.load(assumed=sources.assumed(state))
 
 
-def _password() -> str:
+def _password_given() -> str:
     if sys.stdin.isatty():
         return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
     return sys.stdin.readline().rstrip("\n")

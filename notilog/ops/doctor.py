@@ -14,6 +14,7 @@ from notilog import config, sources
 from notilog.config import Core, Settings
 from notilog.db import migrate
 from notilog.errors import Unavailable
+from notilog.fallbacks import ConfigurationError
 from notilog.notifications.channels import CHANNELS
 from notilog.notifications.channels.email import Config as EmailSettings
 from notilog.ops import probes
@@ -75,11 +76,14 @@ async def _migrations(url: str) -> list[Finding]:
     newest = migrate.head()
     try:
         revision = await migrate.revision(url)
-    except Unavailable:
+    except (Unavailable, ConfigurationError):
         return []  # the database's own finding says so
     if revision == newest:
         return [Finding("migrations", "ok", f"at the newest, {newest}")]
     found = f"at {revision or 'nothing'}, the newest is {newest}"
+    if revision is not None and not migrate.is_known(revision):
+        advice = "use the version of NotiLog that brought it there"
+        return [Finding("migrations", "broken", found, advice)]
     return [Finding("migrations", "broken", found, "run `notilog migrate`")]
 
 

@@ -191,10 +191,26 @@ def _own(user: str, *paths: Path) -> None:
     try:
         account = pwd.getpwnam(user)
     except KeyError:
-        subprocess.run(("useradd", "--system", "--shell", "/usr/sbin/nologin", user), check=True)  # noqa: S603, S607
-        account = pwd.getpwnam(user)
+        account = _made(user)
     for path in paths:
         os.chown(path, account.pw_uid, account.pw_gid)
+
+
+def _made(user: str) -> pwd.struct_passwd:
+    try:
+        subprocess.run(  # noqa: S603
+            ("useradd", "--system", "--shell", "/usr/sbin/nologin", user),  # noqa: S607
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return pwd.getpwnam(user)
+    except (OSError, subprocess.CalledProcessError, KeyError) as error:
+        reason = getattr(error, "stderr", None) or str(error)
+        raise NotilogError(
+            f"PostgreSQL does not run as root, and the account {user} cannot be made for it "
+            f"({reason.strip()}): make it, or start NotiLog as somebody else"
+        ) from error
 
 
 def _let_pass(data: Path, bin_path: Path) -> None:

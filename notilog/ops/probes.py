@@ -10,7 +10,7 @@ import amqp
 import psycopg
 import redis.asyncio as redis_client
 from hasql.utils import Dsn, split_dsn
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from notilog.log_output import masked
 
@@ -67,6 +67,7 @@ async def redis(url: str, *, setting: str) -> Finding:
             url, socket_connect_timeout=PATIENCE, socket_timeout=PATIENCE
         ) as client:
             info = await client.info("everything")
+            flushes = await _flushes(client)
     except (RedisError, OSError, ValueError) as error:
         return Finding(what, "broken", _brief(error), f"start it, or correct {setting}")
     version = f"version {info['redis_version']}"
@@ -76,7 +77,19 @@ async def redis(url: str, *, setting: str) -> Finding:
     if info.get("maxmemory_policy", "noeviction") != "noeviction":
         advice = "set `maxmemory-policy noeviction`: log records wait there until they are stored"
         return Finding(what, "warning", f"{version}, drops keys when full", advice)
+    if flushes not in {None, "always"}:
+        advice = "set `appendfsync always`: log records are answered once they are in it"
+        return Finding(what, "warning", f"{version}, may forget the last seconds", advice)
     return Finding(what, "ok", f"{version}, append-only file")
+
+
+async def _flushes(client: redis_client.Redis) -> str | None:
+    """When Redis writes its file to disk; None where it does not let us ask."""
+    try:
+        answer = await client.config_get("appendfsync")
+    except ResponseError:
+        return None
+    return answer.get("appendfsync")
 
 
 async def broker(url: str) -> Finding:

@@ -7,15 +7,22 @@ Besides the data of the embedded servers it holds what `up` generated (``assumed
 import fcntl
 import os
 import secrets
+import signal
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+import psutil
+
 from notilog.errors import NotilogError
 from notilog.sources import ASSUMED
 
 LOCK = "lock"
+TRIES = 20
+PAUSE = 0.05
+STOP_PATIENCE = 15.0
 
 
 class StateUnusable(NotilogError):
@@ -40,7 +47,7 @@ def held(directory: Path) -> Iterator[None]:
     with lock:
         if not _locked(lock):
             raise StateUnusable(
-                f"the state directory {directory} is in use by process {_written(lock)}: "
+                f"the state directory {directory} is in use by process {_written(lock) or '?'}: "
                 "end it with `notilog down`, or name another with --state-dir"
             )
         lock.truncate(0)
@@ -50,13 +57,48 @@ def held(directory: Path) -> Iterator[None]:
 
 
 def holder(directory: Path) -> int | None:
-    """The process that holds ``directory``, if any does."""
+    """The process that holds ``directory``, if any does.
+
+    Raises:
+        StateUnusable: somebody holds it, and which process it is cannot be found out.
+    """
+    path = directory / LOCK
     try:
-        lock = (directory / LOCK).open("r+")
+        lock = path.open("r+")
     except OSError:
         return None
     with lock:
-        return None if _locked(lock) else _written(lock)
+        for _ in range(TRIES):  # who has just taken it writes down its number next
+            if _locked(lock):
+                return None
+            pid = _written(lock)
+            if pid is not None and _has_open(pid, path):
+                return pid
+            time.sleep(PAUSE)
+    raise StateUnusable(f"{path} is held by a process that cannot be found: end it by yourself")
+
+
+def end_holder(directory: Path) -> bool:
+    """Stop the process that holds ``directory`` and wait for its end; returns whether any did.
+
+    Raises:
+        StateUnusable: it may not be stopped, or has not ended in time.
+    """
+    pid = holder(directory)
+    if pid is None:
+        return False
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        return True
+    except PermissionError as error:
+        raise StateUnusable(f"process {pid} is somebody else's: {error.strerror}") from error
+    deadline = time.monotonic() + STOP_PATIENCE
+    while holder(directory) == pid:
+        if time.monotonic() > deadline:
+            raise StateUnusable(f"process {pid} has not ended within {STOP_PATIENCE:.0f} s")
+        time.sleep(PAUSE)
+    return True
 
 
 def remember(directory: Path, assumed: Mapping[str, str]) -> None:
@@ -89,6 +131,16 @@ def _locked(lock: IO[str]) -> bool:
     return True
 
 
-def _written(lock: IO[str]) -> int:
+def _written(lock: IO[str]) -> int | None:
     lock.seek(0)
-    return int(lock.read() or 0)
+    text = lock.read().strip()
+    return int(text) if text.isdecimal() and int(text) > 0 else None
+
+
+def _has_open(pid: int, path: Path) -> bool:
+    """Whether the process has this file open: the number in it may be that of an earlier one."""
+    try:
+        files = psutil.Process(pid).open_files()
+    except psutil.Error:
+        return False
+    return any(Path(file.path) == path.resolve() for file in files)

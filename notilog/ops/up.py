@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import structlog
 from rich.console import Console
 
 from notilog import config, log_output, settings, sources
@@ -21,7 +22,7 @@ from notilog.db import migrate
 from notilog.errors import Unavailable
 from notilog.ops import probes
 from notilog.ops.accounts import ensure_first_admin
-from notilog.ops.banner import Ready, banner
+from notilog.ops.banner import Ready, banner, first_login
 from notilog.ops.embedded import Postgres, Redis, prepare_postgres, prepare_redis
 from notilog.ops.ports import PortUnusable, check_free
 from notilog.ops.readiness import (
@@ -35,6 +36,8 @@ from notilog.ops.services import WORKERS, services
 from notilog.ops.state import held, kept_secret, remember
 from notilog.ops.supervisor import Child, Supervisor
 from notilog.working import FlowerSettings
+
+log = structlog.get_logger(__name__)
 
 SECONDS_TO_STOP = 9.5
 """All in all: a service manager or a person gives up after ten."""
@@ -141,8 +144,12 @@ class _Platform:
         remember(self.options.state, self.servers.assumed)
         await self._start_servers()
         url = self.settings.core.database_url.get_secret_value()
-        await migrate.upgrade(url)
+        before, after = await migrate.upgrade(url)
+        if before != after:
+            log.info("database_migrated", before=before, after=after)
         admin_password = await ensure_first_admin(self.settings)
+        if admin_password is not None:  # what follows may fail
+            self.console.print(first_login(admin_password), highlight=False, soft_wrap=True)
         with announcements() as announced:
             flower_password = self._start_services(announced.path)
             host, port = _reachable(self.options.host), self.options.port

@@ -76,6 +76,18 @@ async def change(
         return await _store(tx, login, changed, by=by, password_hash=password_hash)
 
 
+async def replace_password(tx: AsyncSession, login: str, *, password_hash: str) -> None:
+    """Give a person another password without the old one, and end all their sessions.
+
+    Raises:
+        NotFound: there is no such user.
+    """
+    account = await accounts.find(tx, login)
+    account.password_hash = password_hash
+    await tx.flush()
+    await sessions.close_all(tx, account.id)
+
+
 async def _store(
     tx: AsyncSession, login: str, changed: AccountChange, *, by: Caller, password_hash: str | None
 ) -> UserRow:

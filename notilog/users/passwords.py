@@ -14,8 +14,8 @@ from notilog import config
 from notilog.config import Section
 from notilog.users.credentials import issue
 
-MINIMAL_LENGTH = 8
-MAXIMAL_LENGTH = 1024
+MINIMAL_LENGTH = config.MINIMAL_PASSWORD
+MAXIMAL_LENGTH = config.MAXIMAL_PASSWORD
 
 AT_ONCE = 2
 """Each computation holds its memory while it runs; a storm of logins must not take it all."""

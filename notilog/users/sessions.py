@@ -102,6 +102,11 @@ async def close_others(tx: AsyncSession, user_id: UUID, *, but: bytes) -> None:
     )
 
 
+async def close_all(tx: AsyncSession, user_id: UUID) -> None:
+    """End every session of a person."""
+    await tx.execute(delete(SessionRow).where(SessionRow.user_id == user_id))
+
+
 async def forget_expired(tx: AsyncSession, now: datetime) -> int:
     """Delete sessions, and counts of failed logins, whose time is over; returns how many."""
     ended = await tx.execute(

@@ -11,7 +11,6 @@ import pytest
 
 from notilog import clock
 from notilog.config import Settings
-from notilog.db.session import transaction
 from notilog.users.admin import ensure_admin
 from tests.servers.api import api
 
@@ -19,11 +18,9 @@ from tests.servers.api import api
 @pytest.fixture
 async def password(database: None) -> str:
     """The generated password of the first administrator."""
-    async with transaction() as tx:
-        generated = await ensure_admin(tx, None)
+    generated = await ensure_admin(None)
     assert generated is not None
-    async with transaction() as tx:
-        assert await ensure_admin(tx, "another") is None
+    assert await ensure_admin("another") is None
     return generated
 
 

@@ -1,11 +1,11 @@
 """`notilog up` starts everything, refuses in one line what cannot be, and leaves nothing behind."""
 
+import json
 import os
 import re
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,29 +16,11 @@ import psycopg
 import pytest
 
 from notilog.ops.state import held, holder
+from tests.servers.command import NOTILOG, assert_refused, environment, run
 from tests.servers.process import wait_until
 from tests.servers.rabbitmq import free_port
 
-NOTILOG = str(Path(sys.executable).parent / "notilog")
 UNREACHABLE = "127.0.0.1:1"
-
-
-def environment(**settings: str) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if "NOTILOG" not in name}
-    return {**inherited, **settings}
-
-
-def run(folder: Path, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
-    """Run the command to its end."""
-    return subprocess.run(
-        (NOTILOG, *arguments),
-        cwd=folder,
-        env=environment(**settings),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 class Running:
@@ -145,6 +127,9 @@ def test_killed_it_takes_everything_along_and_starts_again_with_its_data(tmp_pat
         wait_until(lambda: gone(family), "the end of every process")
     with running(tmp_path, NOTILOG_STATE_DIR="state") as up:
         assert up.pids("postgres -D")
+        told = re.findall(r"^api +\| (.*)$", up.text, re.MULTILINE)
+        assert any("Started parent process" in line for line in told)
+        assert {json.loads(line)["process"] for line in told} == {"api"}
         assert "NOTILOG_DATABASE_URL" in (tmp_path / "state" / "assumed.env").read_text()
         assert "(shown this once" not in up.text
         family = up.family()
@@ -156,16 +141,7 @@ def test_killed_it_takes_everything_along_and_starts_again_with_its_data(tmp_pat
 def test_an_account_and_a_token_are_made_from_the_command_line(tmp_path: Path) -> None:
     with running(tmp_path) as up:
         names = ("--first-name", "Ann", "--last-name", "Lee")
-        added = subprocess.run(
-            (NOTILOG, "user", "add", "ann", *names),
-            cwd=tmp_path,
-            env=environment(),
-            input="a good long password\n",
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        added = run(tmp_path, "user", "add", "ann", *names, stdin="a good long password\n")
         assert added.returncode == 0, added.stderr
         token = run(tmp_path, "token", "add", "ann", "--name", "shop", "--scope", "logs:write")
         assert token.returncode == 0, token.stderr
@@ -174,19 +150,18 @@ def test_an_account_and_a_token_are_made_from_the_command_line(tmp_path: Path) -
         assert httpx.get(url, headers=headers).status_code == 200
         assert httpx.get(url).status_code == 401
 
+        made = run(tmp_path, "user", "password", "ann", "--generate")
+        (password,) = re.findall(r"password (\S+) \(shown this once\)", made.stdout)
+        signing_in = {"login": "ann", "password": password}
+        sessions = f"http://127.0.0.1:{up.port}/api/v1/sessions"
+        assert httpx.post(sessions, json=signing_in).status_code == 201
+        assert_refused(run(tmp_path, "user", "password", "bob", "--generate"), "bob")
+        assert_refused(run(tmp_path, "user", "password", "ann"), "8 to 1024 characters")
+
         beyond = run(tmp_path, "token", "add", "ann", "--name", "all", "--scope", "admin")
         assert_refused(beyond, "admin")
         again = run(tmp_path, "token", "add", "bob", "--name", "all", "--scope", "logs:write")
         assert_refused(again, "bob")
-
-
-def assert_refused(done: "subprocess.CompletedProcess[str]", *words: str) -> None:
-    """One clear line on stderr, a code that is not 0, and no traceback."""
-    assert done.returncode != 0
-    assert len(done.stderr.splitlines()) == 1, done.stderr
-    for word in words:
-        assert word in done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("option", ["--port", "--flower-port"])
@@ -264,38 +239,3 @@ def test_named_servers_are_used_instead_of_embedded_ones(
     with psycopg.connect(database_url) as connection:
         (admins,) = connection.execute("SELECT count(*) FROM users").fetchone() or (0,)
     assert admins == 1
-
-
-def test_doctor_without_anything_says_what_to_set(tmp_path: Path) -> None:
-    done = run(tmp_path, "doctor")
-    assert done.returncode == 1
-    assert "NOTILOG_DATABASE_URL" in done.stdout
-
-
-def test_doctor_names_what_is_broken_and_what_is_replaced(
-    tmp_path: Path, database_url: str
-) -> None:
-    done = run(
-        tmp_path,
-        "doctor",
-        NOTILOG_DATABASE_URL=database_url,
-        NOTILOG_REDIS_URL=f"redis://:s3cret@{UNREACHABLE}/0",
-        NOTILOG_SECRET_KEY="k" * 32,
-        NOTILOG_LOG_LEVEL="loud",
-        COLUMNS="200",
-    )
-    assert done.returncode == 1
-    assert re.search(r"Redis.*broken", done.stdout)
-    assert re.search(r"PostgreSQL.*ok.*primary", done.stdout)
-    assert re.search(r"NOTILOG_LOG_LEVEL.*warning.*'loud'", done.stdout)
-    assert "s3cret" not in done.stdout
-
-
-def test_migrate_makes_the_first_administrator_once(tmp_path: Path, database_url: str) -> None:
-    settings = {
-        "NOTILOG_DATABASE_URL": database_url,
-        "NOTILOG_REDIS_URL": f"redis://{UNREACHABLE}/0",
-        "NOTILOG_SECRET_KEY": "k" * 32,
-    }
-    assert "login admin, password" in run(tmp_path, "migrate", **settings).stdout
-    assert "password" not in run(tmp_path, "migrate", **settings).stdout

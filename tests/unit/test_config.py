@@ -136,6 +136,17 @@ def test_the_others_in_a_room_keep_their_values_beside_a_wrong_one(
     assert load(tmp_path).section(Kitchen) == Kitchen(cooks=2, stove="coal")
 
 
+@pytest.mark.parametrize("length", [7, 1025])
+def test_a_password_that_nobody_could_set_otherwise_is_not_the_first_administrators(
+    tmp_path: Path, environment: pytest.MonkeyPatch, length: int
+) -> None:
+    environment.setenv("NOTILOG_ADMIN_PASSWORD", "p" * length)
+    loaded = load(tmp_path)
+    assert loaded.core.admin_password is None
+    assert [one.setting for one in loaded.fallbacks] == ["NOTILOG_ADMIN_PASSWORD"]
+    assert "ppp" not in str(loaded.fallbacks)
+
+
 def test_a_wrong_secret_is_not_told(tmp_path: Path, environment: pytest.MonkeyPatch) -> None:
     environment.setenv("NOTILOG_KITCHEN__RECIPE", "much too long for it")
     (fallback,) = load(tmp_path).fallbacks
