@@ -18,6 +18,7 @@ from notilog.notifications.attempts import Outcome
 from notilog.notifications.channels.channel import Recipient
 
 LEASE = timedelta(seconds=30)
+"""By the clocks of the workers' machines, which must agree: see the README."""
 
 
 @dataclass(frozen=True, slots=True)
