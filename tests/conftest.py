@@ -10,10 +10,16 @@ import redis
 from notilog import settings as schema
 from notilog.config import Settings
 from notilog.db.session import close_database, open_database
+from tests import sample
 from tests.servers import postgres, rabbitmq
 from tests.servers import redis as redis_server
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "loghub"
+
+def pytest_report_header() -> str:
+    found = sample.source()
+    if found is not None:
+        return f"log lines: {found}"
+    return f"log lines: MADE UP; for real ones name a folder with {sample.NAME}: NOTILOG_TEST_DATA"
 
 
 @pytest.fixture(scope="session")

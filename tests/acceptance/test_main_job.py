@@ -13,7 +13,7 @@ import pytest
 
 from tests.acceptance.mailbox import Mail, Mailbox
 from tests.acceptance.platform import Platform
-from tests.conftest import DATA
+from tests.sample import ssh_lines
 from tests.servers.process import wait_until
 
 PEOPLE = ("anna", "boris", "clara", "denis")
@@ -86,7 +86,7 @@ def mails_of(box: Mailbox) -> list[Mail]:
 def ssh_records() -> list[dict[str, Any]]:
     """The sample's lines as records: its year is not in the file, so one is chosen."""
     records = []
-    for line in (DATA / "OpenSSH_2k.log").read_text().splitlines():
+    for line in ssh_lines():
         moment = datetime.strptime(f"2025 {line[:15]}", f"%Y {MONTH_AND_DAY}").replace(tzinfo=UTC)
         host, _, rest = line[16:].partition(" ")
         process, _, message = rest.partition(": ")

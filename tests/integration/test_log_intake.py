@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import DATA
 from tests.integration.conftest import Person
 from tests.integration.log_traffic import Broker, Stored, record
+from tests.sample import ssh_lines
 from tests.servers import worker as servers
 from tests.servers.process import wait_until
 from tests.servers.worker import Worker
@@ -57,7 +57,7 @@ def stored(database_url: str) -> Stored:
 
 
 def ssh_records() -> list[dict[str, object]]:
-    lines = (DATA / "OpenSSH_2k.log").read_text().splitlines()
+    lines = ssh_lines()
     moments = (datetime(2025, 12, 10, 6, tzinfo=UTC).isoformat() for _ in itertools.count())
     return [
         record(line, project="ssh", ts=moment, pid=line.partition("[")[2].partition("]")[0])
