@@ -9,7 +9,6 @@ from beat_schedule import beat_schedule as _beat_schedule
 from notilog import config
 from notilog import settings as schema
 from notilog.config import Settings
-from notilog.working import WorkerSettings
 
 
 def _loaded() -> Settings:
@@ -70,7 +69,7 @@ task_send_sent_event = True
 task_track_started = True
 
 worker_pool = "workers.pool:AsyncPool"
-worker_concurrency = _settings.section(WorkerSettings).concurrency
+worker_concurrency = 1000  # unless -c says otherwise
 worker_prefetch_multiplier = 1
 worker_disable_prefetch = _on_redis  # a full worker leaves messages to others; only Redis can
 worker_cancel_long_running_tasks_on_connection_loss = True

@@ -43,6 +43,7 @@ class AsyncPool(BasePool):  # type: ignore[misc]  # celery is untyped
     body_can_be_buffer = True
 
     _hub: Hub | None = None
+    _deadline: float | None = None
 
     def on_start(self) -> None:
         self._jobs: dict[int, Job] = {}
@@ -119,8 +120,17 @@ class AsyncPool(BasePool):  # type: ignore[misc]  # celery is untyped
         if state.should_terminate:
             self._end_all()
             return
-        self._empty_inbox_for(config.section(WorkerSettings).shutdown_grace)
+        self._empty_inbox_for(self._stop_by() - monotonic())
         self.on_terminate()
+
+    def _stop_by(self) -> float:
+        """When the running tasks must have ended: counted from the moment that this is first asked.
+
+        What stops before the pool, as the intake of logs does, takes from the same time.
+        """
+        if self._deadline is None:
+            self._deadline = monotonic() + config.section(WorkerSettings).shutdown_grace
+        return self._deadline
 
     def on_terminate(self) -> None:
         self._end_all()
@@ -154,6 +164,7 @@ class AsyncPool(BasePool):  # type: ignore[misc]  # celery is untyped
     def _wind_down(self, **_: Any) -> None:
         """Begin to stop, in the signal's handler: the hub may sleep on for seconds."""
         if self._state == self.RUN:
+            self._stop_by()
             self._cancel_what_stops_at_once()
             runtime.call(self._tell, _nothing)
 

@@ -19,7 +19,7 @@ from notilog.ops.embedded import as_account
 FIRST_PAUSE = 0.3
 STEADY = 20.0
 """Seconds a child must have run for its next crash to count as the first."""
-LAST_WORDS = 1.0
+LAST_WORDS = 0.3
 """Seconds for the output of a child ended by force; what escaped its group may hold the pipe."""
 CHUNK = 1 << 16
 LONGEST_LINE = 1 << 20
@@ -60,10 +60,10 @@ class Supervisor:
         self._keepers[child.name] = keeper
         keeper.begin()
 
-    async def stop(self, *names: str, patience: float) -> None:
-        """End these children together: politely, then after ``patience`` seconds by force."""
+    async def stop(self, *names: str, by: float) -> None:
+        """End these children together: politely, at ``by`` (of `time.monotonic`) by force."""
         keepers = [self._keepers.pop(name) for name in names if name in self._keepers]
-        await asyncio.gather(*(keeper.stop(patience) for keeper in keepers))
+        await asyncio.gather(*(keeper.stop(by) for keeper in keepers))
 
     def kill(self) -> None:
         """End every child at once; `stop` still has to be awaited."""
@@ -91,12 +91,12 @@ class _Keeper:
     def begin(self) -> None:
         self.task = asyncio.create_task(self._keep(), name=self.child.name)
 
-    async def stop(self, patience: float) -> None:
+    async def stop(self, by: float) -> None:
         self.stopping.set()
         if self.task is None:
             return
         self._signal(self.child.stop_signal)
-        _, running = await asyncio.wait({self.task}, timeout=patience)
+        _, running = await asyncio.wait({self.task}, timeout=max(0.0, by - time.monotonic()))
         if running:
             self._say("does not end by itself; ending it by force")
             self.kill()

@@ -35,16 +35,18 @@ from notilog.ops.readiness import (
 from notilog.ops.services import WORKERS, services
 from notilog.ops.state import held, kept_secret, remember
 from notilog.ops.supervisor import Child, Supervisor
-from notilog.working import FlowerSettings
+from notilog.working import FlowerSettings, WorkerSettings
 
 log = structlog.get_logger(__name__)
 
-SECONDS_TO_STOP = 9.5
-"""All in all: a service manager or a person gives up after ten."""
+# A service manager or a person gives up after ten seconds. The deadlines below count from the
+# request to stop, so that one part that hangs takes nothing from the next; each part that has to
+# be ended by force takes LAST_WORDS of the supervisor's more.
 FRONT_LEAD = 1.0
-FRONT_PATIENCE = 2.5
-WORKER_PATIENCE = 6.7
-"""A little more than ``NOTILOG_WORKER__SHUTDOWN_GRACE`` is by default."""
+FRONT_DEADLINE = 2.5
+WORKER_RELEASE = 2.2
+"""What a worker needs after its grace to let go of what it holds."""
+SERVERS_TIME = 1.3
 FRONT = ("beat", "flower", "api")
 
 
@@ -131,8 +133,8 @@ class _Platform:
         finally:
             asked.cancel()
             starting.cancel()
-            await asyncio.gather(starting, return_exceptions=True)
             await self._stop()
+            await asyncio.gather(starting, return_exceptions=True)
 
     def _ask_to_stop(self) -> None:
         if self.stop_asked.is_set():
@@ -226,15 +228,14 @@ class _Platform:
 
     async def _stop(self) -> None:
         """The front first, so that nothing new comes in; the servers when nobody needs them."""
-        deadline = time.monotonic() + SECONDS_TO_STOP
-
-        workers = [f"worker-{name}" for name in WORKERS]
-        front = asyncio.create_task(self.supervisor.stop(*FRONT, patience=FRONT_PATIENCE))
+        begun = time.monotonic()
+        grace = self.settings.section(WorkerSettings).shutdown_grace
+        workers_by = begun + FRONT_LEAD + grace + WORKER_RELEASE
+        front = asyncio.create_task(self.supervisor.stop(*FRONT, by=begun + FRONT_DEADLINE))
         await asyncio.wait({front}, timeout=FRONT_LEAD)
-        await self.supervisor.stop(*workers, patience=WORKER_PATIENCE)
+        await self.supervisor.stop(*(f"worker-{name}" for name in WORKERS), by=workers_by)
         await front
-        for server in ("redis", "postgres"):
-            await self.supervisor.stop(server, patience=max(0.5, deadline - time.monotonic()))
+        await self.supervisor.stop("redis", "postgres", by=workers_by + SERVERS_TIME)
 
 
 def _reachable(host: str) -> str:
