@@ -43,7 +43,9 @@ def test_a_cold_shutdown_ends_everything_at_once(
         send(app, "hold", str(number))
         notes.wait_for(f"{number} holds")
     worker.process.send_signal(signal.SIGQUIT)
-    worker.process.wait(timeout=10)
+    # The signal may interrupt the reading of a frame, and then Celery waits in vain for the answer
+    # of RabbitMQ to its cancellation: five seconds each time it asks, so much does it allow itself.
+    worker.process.wait(timeout=30)
     assert sorted(notes.all()[3:]) == [f"{number} ended by shutdown" for number in range(3)]
 
 
