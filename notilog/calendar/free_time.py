@@ -94,7 +94,7 @@ def nearest_free(
     taken = [
         (person.login, common(merged(_padded(person.busy, buffer)), usable)) for person in people
     ]
-    unusable = merged(chain(gaps(usable, window), *(events for _, events in taken)))
+    unusable = merged(chain(outside, *(events for _, events in taken)))
     for stretch in gaps(unusable, window):
         if stretch.length >= duration:
             return Free(stretch.start, stretch.start + duration)

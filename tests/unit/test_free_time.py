@@ -56,6 +56,7 @@ def test_it_does_not_leave_the_window() -> None:
     window = Interval(MONDAY + 9.5 * HOUR, MONDAY + 12 * HOUR)
     assert found(nearest_free([person("ann")], HOUR, window=window)) == (9.5, 10.5)
     assert isinstance(nearest_free([person("ann", [(10, 11.5)])], HOUR, window=window), Reason)
+    assert found(nearest_free([person("ann")], 2.5 * HOUR, window=window)) == (9.5, 12)
 
 
 def test_events_may_be_in_any_order_overlap_and_be_occurrences() -> None:

@@ -155,6 +155,15 @@ def test_a_zone_may_skip_a_whole_day() -> None:
     ]
 
 
+def test_clocks_that_go_back_over_midnight_show_the_day_before_again() -> None:
+    # A minute into the 7th, St. John's went back to 23:01 of the 6th.
+    zone = ZoneInfo("America/St_Johns")
+    saturday = Interval(at("2010-11-07T02:00Z"), at("2010-11-07T03:00Z"))
+    assert saturday.end.astimezone(zone).day == 6
+    (shift,) = working(hours("sun-sun", "00:00-08:00"), zone, window=saturday)
+    assert shift == Interval(at("2010-11-07T02:30Z"), saturday.end)
+
+
 def test_equal_hours_are_found_once() -> None:
     office = hours("mon-fri", "09:00-18:00")
     week = window("2026-01-05", "2026-01-12")
