@@ -1,8 +1,7 @@
 """Tasks of the calendar room."""
 
-from notilog import clock, config
+from notilog import clock
 from notilog.calendar import reminders
-from notilog.calendar.reminders import RemindersSettings
 from notilog.db.session import transaction
 from workers.app import app
 
@@ -10,7 +9,7 @@ from workers.app import app
 @app.task(name="reminders.tick")
 async def tick() -> None:
     """One transaction for each full batch, until no more is due."""
-    batch = claimed = config.section(RemindersSettings).batch
-    while claimed == batch:
+    more = True
+    while more:
         async with transaction() as tx:
-            claimed = await reminders.tick(tx, clock.now())
+            more = await reminders.tick(tx, clock.now())

@@ -1,11 +1,14 @@
 """What an author writes down for an event, and the schedule that follows from it. Pure."""
 
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 from datetime import UTC, date, datetime, time
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from notilog.calendar.occurrences import Schedule
+from notilog.calendar.repeat import first_match
+from notilog.calendar.repeat.repetition import Repetition
 from notilog.calendar.wall_clock import instant_of, local_of
 from notilog.errors import FieldError, Invalid
 from notilog.zones import zone_named
@@ -37,13 +40,15 @@ class Draft:
     timezone: str | None = None
     all_day: bool = False
     visibility: Visibility = "public"
+    busy: bool = True
+    repetition: Repetition | None = None
     notifications: tuple[Notification, ...] = ()
     participants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """What to change of an event; None leaves as it is."""
+    """What to change of an event; None leaves as it is, a repetition of "once" ends it."""
 
     name: str | None = None
     start_time: Moment | None = None
@@ -52,17 +57,32 @@ class Changes:
     timezone: str | None = None
     all_day: bool | None = None
     visibility: Visibility | None = None
+    busy: bool | None = None
+    repetition: Repetition | Literal["once"] | None = None
     notifications: tuple[Notification, ...] | None = None
     participants: tuple[str, ...] | None = None
 
 
-def schedule_of(start: Moment, end: Moment, *, timezone: str, all_day: bool) -> Schedule:
-    """The schedule of an event.
+def schedule_of(
+    start: Moment,
+    end: Moment,
+    *,
+    timezone: str,
+    all_day: bool,
+    repetition: Repetition | None = None,
+) -> Schedule:
+    """The schedule of an event; a start that does not match its repetition moves to one that does.
 
     Raises:
         Invalid: an unknown zone, an end before the start, a year that is out of range, a date where
-            a time is needed or, for an all-day event, a time that is not midnight in its zone.
+            a time is needed or, for an all-day event, a time that is not midnight in its zone; a
+            repetition without any occurrence.
     """
+    once = _once(start, end, timezone=timezone, all_day=all_day)
+    return once if repetition is None else _repeated(once, repetition)
+
+
+def _once(start: Moment, end: Moment, *, timezone: str, all_day: bool) -> Schedule:
     try:
         zone = zone_named(timezone)
     except ValueError as error:
@@ -75,6 +95,16 @@ def schedule_of(start: Moment, end: Moment, *, timezone: str, all_day: bool) -> 
     if ends < starts:
         raise Invalid.field("end_time", "must not be before start_time")
     return Schedule(local_of(starts, zone), zone, ends - starts, all_day, starts)
+
+
+def _repeated(once: Schedule, repetition: Repetition) -> Schedule:
+    first = first_match(once.start_local, repetition)
+    if first is None or first.year > LATEST_YEAR:
+        raise Invalid.field("repetition", "has no occurrence")
+    if repetition.due_date is not None and repetition.due_date < first.date():
+        raise Invalid.field("repetition.due_date", f"is before the first occurrence, {first:%F}")
+    starts_at = once.starts_at if first == once.start_local else instant_of(first, once.zone)
+    return replaced(once, start_local=first, starts_at=starts_at, repetition=repetition)
 
 
 def changed_schedule(schedule: Schedule, changes: Changes) -> Schedule:
@@ -90,11 +120,50 @@ def changed_schedule(schedule: Schedule, changes: Changes) -> Schedule:
     if all_day and schedule.all_day:
         start = schedule.start_local.date()
         end = (schedule.start_local + schedule.duration).date()
-    return schedule_of(
+    once = _once(
         start if changes.start_time is None else changes.start_time,
         end if changes.end_time is None else changes.end_time,
         timezone=changes.timezone or schedule.zone.key,
         all_day=all_day,
+    )
+    repetition = changes.repetition or schedule.repetition
+    if repetition is None or repetition == "once":
+        return once
+    if repetition == schedule.repetition and once.start_local == schedule.start_local:
+        return replaced(once, repetition=repetition)  # an imported start need not match its rule
+    return _repeated(once, repetition)
+
+
+def is_moved(before: Schedule, after: Schedule) -> bool:
+    """Whether people must be asked again: the time is another one, not just its last day."""
+    return before.first != after.first or _endless(before) != _endless(after)
+
+
+def _endless(schedule: Schedule) -> Repetition | None:
+    repetition = schedule.repetition
+    return repetition and replaced(repetition, due_date=None)
+
+
+def occurrence_of(
+    schedule: Schedule, current: tuple[datetime, datetime], *, changes: Changes
+) -> Schedule:
+    """One occurrence by itself, as a schedule of its own, after the changes of its times.
+
+    ``current`` are its start and end so far.
+
+    Raises:
+        Invalid: as `schedule_of`.
+    """
+    start: Moment
+    end: Moment
+    start, end = current
+    if schedule.all_day:
+        start, end = (local_of(moment, schedule.zone).date() for moment in current)
+    return _once(
+        start if changes.start_time is None else changes.start_time,
+        end if changes.end_time is None else changes.end_time,
+        timezone=schedule.zone.key,
+        all_day=schedule.all_day,
     )
 
 

@@ -1,52 +1,32 @@
 """Events: making, reading, changing and cancelling them."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from notilog.calendar import participation, rules
-from notilog.calendar.drafts import Changes, Draft, Notification, changed_schedule, schedule_of
+from notilog.calendar import overrides, participation, rules, tidings
+from notilog.calendar.drafts import Changes, Draft, changed_schedule, is_moved, schedule_of
 from notilog.calendar.occurrences import Schedule
+from notilog.calendar.participation import Replaced
+from notilog.calendar.repeat.repetition import Repetition
 from notilog.calendar.rules import rules_of
-from notilog.calendar.tables import EventRow, ParticipantRow, ReminderRow
+from notilog.calendar.shown import Event, shown
+from notilog.calendar.tables import EventRow
 from notilog.calendar.visibility import Seen, look_up, look_up_own
+from notilog.calendar.work_hours import WorkDays
 from notilog.errors import Stale
 from notilog.notifications import deliveries
 from notilog.users.caller import Caller
 from notilog.users.tables import UserRow
 
-TOLD = ("name", "description", "start_time", "end_time", "timezone", "all_day")
+TOLD = ("name", "description", "start_time", "end_time", "timezone", "all_day", "repetition")
 """What a reminder says; with the rules and the participants, what a change decides anew."""
 
-
-@dataclass(frozen=True, slots=True)
-class Participation:
-    """A person asked to an event, and what they decided."""
-
-    login: str
-    decision: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """An event as one caller sees it: without details there is only that the time is taken."""
-
-    id: UUID
-    start_time: datetime
-    end_time: datetime
-    timezone: str
-    all_day: bool
-    visibility: str
-    version: int
-    author: str | None = None
-    name: str | None = None
-    description: str | None = None
-    notifications: tuple[Notification, ...] = ()
-    participants: tuple[Participation, ...] = ()
+MONDAY_TO_FRIDAY = (0, 4)
 
 
 async def create(tx: AsyncSession, caller: Caller, *, draft: Draft, now: datetime) -> Event:
@@ -55,17 +35,22 @@ async def create(tx: AsyncSession, caller: Caller, *, draft: Draft, now: datetim
     Raises:
         Invalid: naming each field that is wrong.
     """
-    timezone = draft.timezone or await _timezone_of(tx, caller.user_id)
+    author = await tx.get_one(UserRow, caller.user_id)
     schedule = schedule_of(
-        draft.start_time, draft.end_time, timezone=timezone, all_day=draft.all_day
+        draft.start_time,
+        draft.end_time,
+        timezone=draft.timezone or author.timezone,
+        all_day=draft.all_day,
+        repetition=_frozen(draft.repetition, author),
     )
     wished = rules_of(draft.notifications)
-    asked = await participation.people(tx, draft.participants, field="participants")
+    people = await participation.people(tx, draft.participants, field="participants")
     event = EventRow(
         author_id=caller.user_id,
         name=draft.name,
         description=draft.description,
         visibility=draft.visibility,
+        busy=draft.busy,
         version=1,
         created_at=now,
         updated_at=now,
@@ -73,9 +58,10 @@ async def create(tx: AsyncSession, caller: Caller, *, draft: Draft, now: datetim
     event.schedule = schedule
     tx.add(event)
     await tx.flush()
-    await participation.invite(tx, event, user_ids=asked.values())
-    await rules.plan(tx, event.id, rules=wished, schedule=schedule, now=now)
-    return await _view(tx, Seen(event, details=True))
+    asked = await participation.invite(tx, event, user_ids=people.values())
+    await rules.plan(tx, event, rules=wished, since=now, now=now)
+    await tidings.tell(tx, event, {"invitation": asked}, now=now)
+    return await shown(tx, Seen(event, details=True), asked_start=_asked(draft))
 
 
 async def get(tx: AsyncSession, caller: Caller, *, event_id: UUID) -> Event:
@@ -84,7 +70,7 @@ async def get(tx: AsyncSession, caller: Caller, *, event_id: UUID) -> Event:
     Raises:
         NotFound: there is none, it is cancelled, or the caller may not know of it.
     """
-    return await _view(tx, await look_up(tx, caller, event_id=event_id))
+    return await shown(tx, await look_up(tx, caller, event_id=event_id))
 
 
 async def change(
@@ -96,10 +82,10 @@ async def change(
     expected: Collection[int] | None,
     now: datetime,
 ) -> Event:
-    """Change an event; what it did not remind of yet is decided anew.
+    """Change an event, of a series every occurrence; what was not reminded of is decided anew.
 
-    When the time moves, every participant is asked again. ``expected`` are the versions that the
-    caller knows; None takes any.
+    When the time moves, every participant is asked again, and what was changed of single
+    occurrences moves along. ``expected`` are the versions that the caller knows; None takes any.
 
     Raises:
         NotFound: there is none, it is cancelled, or the caller may not know of it.
@@ -108,18 +94,32 @@ async def change(
         Invalid: naming each field that is wrong.
     """
     event = await look_up_own(tx, caller, event_id=event_id)
-    _check_version(event, expected)
-    before, schedule = event.schedule, changed_schedule(event.schedule, changes)
-    _write(event, changes, schedule=schedule, now=now)
+    check_version(event, expected)
+    await apply(tx, event, changes, now=now)
+    return await shown(tx, Seen(event, details=True), asked_start=_asked(changes))
+
+
+async def apply(tx: AsyncSession, event: EventRow, changes: Changes, *, now: datetime) -> None:
+    """Change an event that this transaction holds, and all that follows from it.
+
+    Raises:
+        Invalid: naming each field that is wrong.
+    """
+    before = event.schedule
+    after = changed_schedule(before, await _with_work_days(tx, event, changes))
+    _write(event, changes, schedule=after, now=now)
     await tx.flush()
+    if after != before:
+        await overrides.shift(tx, event, before=before, after=after)
+    replaced = Replaced()
     if changes.participants is not None:
-        asked = await participation.people(tx, changes.participants, field="participants")
-        await participation.replace(tx, event, user_ids=asked.values())
-    if schedule.first != before.first:
+        people = await participation.people(tx, changes.participants, field="participants")
+        replaced = await participation.replace(tx, event, user_ids=people.values())
+    if is_moved(before, after):
         await participation.ask_again(tx, event)
     if _decides_anew(changes):
         await _remind_anew(tx, event, changes=changes, before=before, now=now)
-    return await _view(tx, Seen(event, details=True))
+    await tidings.tell_of_change(tx, event, changes, replaced=replaced, now=now)
 
 
 async def cancel(
@@ -136,26 +136,37 @@ async def cancel(
         NotFound, Forbidden, Stale: as `change`.
     """
     event = await look_up_own(tx, caller, event_id=event_id)
-    _check_version(event, expected)
-    event.cancelled_at = event.updated_at = now
-    event.version += 1
+    check_version(event, expected)
+    event.cancelled_at = now
+    touch(event, now=now)
     await rules.silence(tx, await rules.hold(tx, event_id))
-    await deliveries.withdraw(tx, event_id)
+    await deliveries.withdraw(tx, event_id, kind=None)
+    await tidings.tell(tx, event, {"cancellation": await participation.coming(tx, event)}, now=now)
 
 
-def _check_version(event: EventRow, expected: Collection[int] | None) -> None:
+def check_version(event: EventRow, expected: Collection[int] | None) -> None:
+    """Refuse a change by somebody who knows an older version.
+
+    Raises:
+        Stale: the event has another version by now.
+    """
     if expected is not None and event.version not in expected:
         raise Stale(f"the event has version {event.version} by now; read it again")
 
 
+def touch(event: EventRow, *, now: datetime) -> None:
+    """Note that the event is another one from now on."""
+    event.updated_at = now
+    event.version += 1
+
+
 def _write(event: EventRow, changes: Changes, *, schedule: Schedule, now: datetime) -> None:
-    for name in ("name", "description", "visibility"):
+    for name in ("name", "description", "visibility", "busy"):
         value = getattr(changes, name)
         if value is not None:
             setattr(event, name, value)
     event.schedule = schedule
-    event.updated_at = now
-    event.version += 1
+    touch(event, now=now)
 
 
 def _decides_anew(changes: Changes) -> bool:
@@ -167,57 +178,33 @@ def _decides_anew(changes: Changes) -> bool:
 async def _remind_anew(
     tx: AsyncSession, event: EventRow, *, changes: Changes, before: Schedule, now: datetime
 ) -> None:
-    schedule = event.schedule
     held = await rules.hold(tx, event.id)
     waiting = None
-    if schedule.starts_at == before.starts_at:
+    if event.schedule.starts_at == before.starts_at:
         waiting = await rules.unsent(tx, event.id)
     await deliveries.withdraw(tx, event.id)
     if changes.notifications is not None:
         wished = rules_of(changes.notifications)
-        held = await rules.replace(
-            tx, event.id, held=held, rules=wished, schedule=schedule, now=now
-        )
-    await rules.replan(tx, held, schedule=schedule, waiting=waiting, now=now)
+        held = await rules.replace(tx, event, held=held, rules=wished, now=now)
+    await rules.replan(tx, event, held=held, waiting=waiting, now=now)
 
 
-async def _timezone_of(tx: AsyncSession, user_id: UUID) -> str:
-    return str(await tx.scalar(select(UserRow.timezone).where(UserRow.id == user_id)))
+async def _with_work_days(tx: AsyncSession, event: EventRow, changes: Changes) -> Changes:
+    if changes.repetition is None or changes.repetition == "once":
+        return changes
+    author = await tx.get_one(UserRow, event.author_id)
+    return replace(changes, repetition=_frozen(changes.repetition, author))
 
 
-async def _view(tx: AsyncSession, seen: Seen) -> Event:
-    event = seen.event
-    first = event.schedule.first
-    taken = Event(
-        id=event.id,
-        start_time=first.start,
-        end_time=first.end,
-        timezone=event.timezone,
-        all_day=event.all_day,
-        visibility=event.visibility,
-        version=event.version,
-    )
-    return await _with_details(tx, event, taken) if seen.details else taken
+def _frozen(repetition: Repetition | None, author: UserRow) -> Repetition | None:
+    """The repetition with the work days that its author has today, whatever they change later."""
+    if repetition is None or repetition.type != "workday":
+        return repetition
+    work_days = WorkDays.stored(author.work_days)
+    days = (work_days.day_from, work_days.day_to) if work_days else MONDAY_TO_FRIDAY
+    return replace(repetition, work_days=days)
 
 
-async def _with_details(tx: AsyncSession, event: EventRow, taken: Event) -> Event:
-    author = await tx.scalar(select(UserRow.login).where(UserRow.id == event.author_id))
-    wishes = await tx.execute(
-        select(ReminderRow.before, ReminderRow.channel)
-        .where(ReminderRow.event_id == event.id)
-        .order_by(ReminderRow.id)
-    )
-    people = await tx.execute(
-        select(UserRow.login, ParticipantRow.decision)
-        .join(ParticipantRow, ParticipantRow.user_id == UserRow.id)
-        .where(ParticipantRow.event_id == event.id)
-        .order_by(UserRow.login)
-    )
-    return replace(
-        taken,
-        author=author,
-        name=event.name,
-        description=event.description,
-        notifications=tuple(Notification(*wish) for wish in wishes),
-        participants=tuple(Participation(*person) for person in people),
-    )
+def _asked(written: Draft | Changes) -> datetime | None:
+    start = written.start_time
+    return start.astimezone(UTC) if isinstance(start, datetime) else None

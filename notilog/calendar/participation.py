@@ -1,15 +1,16 @@
 """Who takes part in an event, and what each of them decided."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from notilog.calendar import rules
-from notilog.calendar.tables import EventRow, ParticipantRow
+from notilog.calendar import overrides, rules
+from notilog.calendar.tables import EventRow, OccurrenceDecisionRow, ParticipantRow
 from notilog.calendar.visibility import look_up
 from notilog.errors import FieldError, Forbidden, Invalid, NotFound
 from notilog.notifications import deliveries
@@ -42,14 +43,24 @@ async def people(tx: AsyncSession, logins: Sequence[str], *, field: str) -> dict
     return found
 
 
-async def invite(tx: AsyncSession, event: EventRow, *, user_ids: Iterable[UUID]) -> None:
-    """Ask people to an event; its author takes part already."""
-    rows = [{"event_id": event.id, "user_id": id_} for id_ in user_ids if id_ != event.author_id]
-    if rows:
+async def invite(tx: AsyncSession, event: EventRow, *, user_ids: Iterable[UUID]) -> set[UUID]:
+    """Ask people to an event, and say who was asked; its author takes part already."""
+    asked = set(user_ids) - {event.author_id}
+    if asked:
+        rows = [{"event_id": event.id, "user_id": id_} for id_ in asked]
         await tx.execute(insert(ParticipantRow), rows)
+    return asked
 
 
-async def replace(tx: AsyncSession, event: EventRow, *, user_ids: Iterable[UUID]) -> None:
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """Who was asked to an event, and who is not any more."""
+
+    asked: frozenset[UUID] = frozenset()
+    gone: frozenset[UUID] = frozenset()
+
+
+async def replace(tx: AsyncSession, event: EventRow, *, user_ids: Iterable[UUID]) -> Replaced:
     """Make these the participants; whoever stays keeps their decision."""
     wanted = set(user_ids)
     mine = ParticipantRow.event_id == event.id
@@ -57,7 +68,11 @@ async def replace(tx: AsyncSession, event: EventRow, *, user_ids: Iterable[UUID]
     gone = present - wanted
     if gone:
         await tx.execute(delete(ParticipantRow).where(mine, ParticipantRow.user_id.in_(gone)))
-    await invite(tx, event, user_ids=wanted - present)
+        row = OccurrenceDecisionRow
+        theirs = (row.event_id == event.id, row.user_id.in_(gone))
+        await tx.execute(delete(row).where(*theirs))
+    asked = await invite(tx, event, user_ids=wanted - present)
+    return Replaced(frozenset(asked), frozenset(gone))
 
 
 async def ask_again(tx: AsyncSession, event: EventRow) -> None:
@@ -69,6 +84,26 @@ async def ask_again(tx: AsyncSession, event: EventRow) -> None:
         .execution_options(synchronize_session=False)
     )
     await tx.execute(statement)
+    row = OccurrenceDecisionRow
+    await tx.execute(delete(row).where(row.event_id == event.id))
+
+
+async def ask_again_about(
+    tx: AsyncSession, event: EventRow, *, original_start: datetime
+) -> None:
+    """Ask everybody again about one occurrence, whatever they decided for the series."""
+    row = OccurrenceDecisionRow
+    await tx.execute(
+        delete(row).where(row.event_id == event.id, row.original_start == original_start)
+    )
+    asked = select(
+        ParticipantRow.event_id,
+        literal(original_start),
+        ParticipantRow.user_id,
+        literal("undecided"),
+    ).where(ParticipantRow.event_id == event.id)
+    columns = ["event_id", "original_start", "user_id", "decision"]
+    await tx.execute(insert(row).from_select(columns, asked))
 
 
 async def decide(
@@ -78,28 +113,75 @@ async def decide(
     event_id: UUID,
     login: str,
     decision: Decision,
+    occurrence: datetime | None = None,
     now: datetime,
 ) -> None:
-    """Record what a participant decided; who declines is not reminded any more.
+    """Record what a participant decided, of all or of one occurrence; who declines is left alone.
+
+    What they decide of all goes for every occurrence, those that they decided apart included.
 
     Raises:
-        NotFound: no such event, or that person is not asked to it.
+        NotFound: no such event or occurrence, or that person is not asked to it.
         Forbidden: the caller is neither that person nor an administrator.
     """
     event = (await look_up(tx, caller, event_id=event_id, for_change=True)).event
     if not caller.is_admin and caller.login != login.lower():
         raise Forbidden("participants decide for themselves")
     participant = await _participant(tx, event_id, login=login)
-    before, participant.decision = participant.decision, decision
-    await tx.flush()
-    if before == decision or "no" not in {before, decision}:
-        return
-    held = await rules.hold(tx, event.id)
-    if decision == "no":
-        await deliveries.withdraw(tx, event.id, user_id=participant.user_id)
+    if occurrence is None:
+        matters = await _decide_all(tx, participant, decision)
     else:
-        waiting = await rules.unsent(tx, event.id)
-        await rules.replan(tx, held, schedule=event.schedule, waiting=waiting, now=now)
+        matters = await _decide_one(
+            tx, event, participant, occurrence=occurrence, decision=decision
+        )
+    if matters:
+        await _remind_anew(tx, event, participant.user_id, occurrence=occurrence, now=now)
+
+
+async def _decide_all(tx: AsyncSession, participant: ParticipantRow, decision: Decision) -> bool:
+    """Record it, and say whether somebody comes who did not before, or the other way round."""
+    before, participant.decision = participant.decision, decision
+    row = OccurrenceDecisionRow
+    theirs = (row.event_id == participant.event_id, row.user_id == participant.user_id)
+    apart = await tx.execute(delete(row).where(*theirs).returning(row.original_start))
+    await tx.flush()
+    return (before == "no") != (decision == "no") or apart.first() is not None
+
+
+async def _decide_one(
+    tx: AsyncSession,
+    event: EventRow,
+    participant: ParticipantRow,
+    *,
+    occurrence: datetime,
+    decision: Decision,
+) -> bool:
+    happening = await overrides.occurrence(tx, event, original_start=occurrence)
+    await overrides.held(tx, event, happening)
+    await tx.flush()
+    key = (event.id, happening.original_start, participant.user_id)
+    row = await tx.get(OccurrenceDecisionRow, key)
+    before = row.decision if row else participant.decision
+    if row is None:
+        row = OccurrenceDecisionRow(
+            event_id=event.id,
+            original_start=happening.original_start,
+            user_id=participant.user_id,
+        )
+        tx.add(row)
+    row.decision = decision
+    await tx.flush()
+    return (before == "no") != (decision == "no")
+
+
+async def _remind_anew(
+    tx: AsyncSession, event: EventRow, user_id: UUID, *, occurrence: datetime | None, now: datetime
+) -> None:
+    """Take back what this person is not told any more, and decide what they are told again."""
+    held = await rules.hold(tx, event.id)
+    waiting = await rules.unsent(tx, event.id)
+    await deliveries.withdraw(tx, event.id, user_id=user_id, occurrence=occurrence)
+    await rules.replan(tx, event, held=held, waiting=waiting, now=now)
 
 
 async def _participant(tx: AsyncSession, event_id: UUID, *, login: str) -> ParticipantRow:
@@ -112,3 +194,22 @@ async def _participant(tx: AsyncSession, event_id: UUID, *, login: str) -> Parti
     if participant is None:
         raise NotFound(f"{login} is not asked to this event")
     return participant
+
+
+async def coming(
+    tx: AsyncSession, event: EventRow, *, original_start: datetime | None = None
+) -> set[UUID]:
+    """The participants who have not declined the event, or this occurrence of it."""
+    row, apart = ParticipantRow, OccurrenceDecisionRow
+    decided = (
+        select(apart.decision)
+        .where(
+            apart.event_id == row.event_id,
+            apart.user_id == row.user_id,
+            apart.original_start == original_start,
+        )
+        .scalar_subquery()
+    )
+    last = row.decision if original_start is None else func.coalesce(decided, row.decision)
+    found = await tx.scalars(select(row.user_id).where(row.event_id == event.id, last != "no"))
+    return set(found)

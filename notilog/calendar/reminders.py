@@ -1,6 +1,7 @@
 """Reminders that fall due: a tick finds them and decides, once for ever, who is told what."""
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -12,9 +13,16 @@ from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog import config, jobs
-from notilog.calendar import offsets
-from notilog.calendar.occurrences import Fire, Schedule, following_fire
-from notilog.calendar.tables import EventRow, ParticipantRow, ReminderRow
+from notilog.calendar import offsets, overrides
+from notilog.calendar.occurrences import Fire
+from notilog.calendar.series import Happening, Series
+from notilog.calendar.tables import (
+    EventRow,
+    OccurrenceDecisionRow,
+    OverrideRow,
+    ParticipantRow,
+    ReminderRow,
+)
 from notilog.config import Section
 from notilog.notifications import deliveries
 from notilog.notifications.attempts import DeliveriesSettings
@@ -22,6 +30,8 @@ from notilog.notifications.deliveries import Decision
 
 PRIORITY = 5
 DECISIONS_AT_ONCE = 5_000
+FIRES_AT_ONCE = 200
+"""Occurrences of one series that one tick decides, when there was a long time without ticks."""
 
 
 class RemindersSettings(Section):
@@ -48,34 +58,56 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """The event of a due reminder: what is said about it and to whom."""
+    """The event of a due reminder: what is said about it and to whom.
+
+    ``refused`` are those who do not come to single occurrences, ``accepted`` those who come to
+    them though they declined the series, by original start.
+    """
 
     name: str
     description: str
-    schedule: Schedule
+    series: Series
     recipients: tuple[UUID, ...]
+    refused: dict[datetime, set[UUID]]
+    accepted: dict[datetime, set[UUID]]
+
+    def recipients_of(self, original_start: datetime) -> list[UUID]:
+        refused = self.refused.get(original_start, set())
+        accepted = self.accepted.get(original_start, set()) - {*self.recipients}
+        return [one for one in self.recipients if one not in refused] + sorted(accepted)
 
 
-async def tick(tx: AsyncSession, now: datetime) -> int:
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What a tick does with one reminder: the fires that it decides, and the one that is next."""
+
+    due: Due
+    fires: tuple[Fire, ...]
+    following: Fire | None
+
+
+async def tick(tx: AsyncSession, now: datetime) -> bool:
     """Decide the deliveries of reminders that fall due within the horizon.
 
     Returns:
-        How many reminders were claimed: fewer than a full batch when no more are due.
+        Whether more may be due: there was a full batch, or a series with much to catch up on.
     """
     settings = config.section(RemindersSettings)
     until = now + timedelta(seconds=settings.horizon)
     claimed = await _claim(tx, until=until, limit=settings.batch)
     if not claimed:
-        return 0
-    announced = await _announced(tx, {due.event_id for due in claimed})
+        return False
+    announced = await _announced(tx, claimed)
+    courses = [_course(due, announced.get(due.event_id), until=until) for due in claimed]
     late_before = now - timedelta(seconds=config.section(DeliveriesSettings).late_after)
-    decisions = _decisions(claimed, announced, now=now, late_before=late_before)
+    decisions = _decisions(courses, announced, now=now, late_before=late_before)
     while chunk := list(islice(decisions, DECISIONS_AT_ONCE)):
         await deliveries.decide(tx, chunk)
-    await _advance(tx, claimed, announced)
+    await _advance(tx, courses)
     for channel in {due.channel for due in claimed}:
         jobs.wake(deliveries.SEND, channel)
-    return len(claimed)
+    behind = any(one.following is not None and one.following.at <= until for one in courses)
+    return behind or len(claimed) == settings.batch
 
 
 async def _claim(tx: AsyncSession, *, until: datetime, limit: int) -> list[Due]:
@@ -101,8 +133,9 @@ async def _claim(tx: AsyncSession, *, until: datetime, limit: int) -> list[Due]:
     ]
 
 
-async def _announced(tx: AsyncSession, events: set[UUID]) -> dict[UUID, Announced]:
-    """What to say about the events; a statement of its own, to see what was committed before."""
+async def _announced(tx: AsyncSession, claimed: Sequence[Due]) -> dict[UUID, Announced]:
+    """What to say about the events; statements of their own, to see what was committed before."""
+    events = {due.event_id for due in claimed}
     coming = (
         select(ParticipantRow.user_id)
         .where(ParticipantRow.event_id == EventRow.id, ParticipantRow.decision != "no")
@@ -110,54 +143,107 @@ async def _announced(tx: AsyncSession, events: set[UUID]) -> dict[UUID, Announce
         .scalar_subquery()
     )
     statement = select(EventRow, func.array(coming, type_=ARRAY(Uuid))).where(
-        EventRow.id == any_(bindparam("events", list(events), type_=ARRAY(Uuid))),
-        EventRow.cancelled_at.is_(None),
+        EventRow.id == _any_of(events), EventRow.cancelled_at.is_(None)
     )
+    rows = (await tx.execute(statement)).all()
+    since = min(due.fire.at for due in claimed)
+    changed = await overrides.loaded(tx, events, since=since)
+    refused, accepted = await _decided(tx, events, since=since)
     return {
-        row.id: Announced(row.name, row.description, row.schedule, (row.author_id, *participants))
-        for row, participants in (await tx.execute(statement))
+        row.id: Announced(
+            row.name,
+            row.description,
+            Series(row.schedule, changed[row.id]),
+            (row.author_id, *participants),
+            refused[row.id],
+            accepted[row.id],
+        )
+        for row, participants in rows
     }
 
 
+People = dict[UUID, dict[datetime, set[UUID]]]
+
+
+async def _decided(
+    tx: AsyncSession, events: Collection[UUID], *, since: datetime
+) -> tuple[People, People]:
+    """Who declined and who takes part in single occurrences, by event and original start."""
+    refused: People = defaultdict(lambda: defaultdict(set))
+    accepted: People = defaultdict(lambda: defaultdict(set))
+    row = OccurrenceDecisionRow
+    statement = (
+        select(row.event_id, row.original_start, row.user_id, row.decision)
+        .join(OverrideRow, overrides.of(row))
+        .where(row.event_id == _any_of(events), overrides.matters_from(since))
+    )
+    for event_id, start, user_id, decision in await tx.execute(statement):
+        (refused if decision == "no" else accepted)[event_id][start].add(user_id)
+    return refused, accepted
+
+
+def _any_of(ids: Collection[UUID]) -> Any:
+    return any_(bindparam("events", list(ids), type_=ARRAY(Uuid)))
+
+
+def _course(due: Due, event: Announced | None, *, until: datetime) -> Course:
+    """Every fire up to the horizon, so that a series catches up at once after a long downtime."""
+    if event is None:
+        return Course(due, (), None)
+    offset = offsets.parse(due.before)
+    fires: list[Fire] = []
+    fire: Fire | None = due.fire
+    while fire is not None and fire.at <= until and len(fires) < FIRES_AT_ONCE:
+        fires.append(fire)
+        fire = event.series.following_fire(offset, after=fire)
+    return Course(due, tuple(fires), fire)
+
+
 def _decisions(
-    claimed: Iterable[Due],
+    courses: Sequence[Course],
     announced: dict[UUID, Announced],
     *,
     now: datetime,
     late_before: datetime,
 ) -> Iterator[Decision]:
     """One decision for each recipient; what is late and has begun already is only recorded."""
-    for due in claimed:
-        event = announced.get(due.event_id)
-        if event is None:
-            continue
-        content = _content(event, due)
-        late = due.fire.at < late_before
-        for user_id in event.recipients:
-            yield Decision(
-                kind="reminder",
-                event_id=due.event_id,
-                occurrence_start=due.fire.occurrence_start,
-                before=due.before,
-                user_id=user_id,
-                channel=due.channel,
-                priority=PRIORITY,
-                content=content,
-                due_at=due.fire.at,
-                status="missed" if late and due.fire.occurrence_start <= now else "pending",
-                late=late,
-            )
+    for course in courses:
+        due = course.due
+        for fire in course.fires:
+            event = announced[due.event_id]
+            happening = event.series.at(fire.occurrence_start)
+            if happening is None:
+                continue
+            content = _content(event, happening, before=due.before)
+            late = fire.at < late_before
+            for user_id in event.recipients_of(fire.occurrence_start):
+                yield Decision(
+                    kind=deliveries.REMINDER,
+                    event_id=due.event_id,
+                    occurrence_start=fire.occurrence_start,
+                    starts_at=happening.start,
+                    before=due.before,
+                    user_id=user_id,
+                    channel=due.channel,
+                    priority=PRIORITY,
+                    content=content,
+                    due_at=fire.at,
+                    status="missed" if late and happening.start <= now else "pending",
+                    late=late,
+                )
 
 
-def _content(event: Announced, due: Due) -> dict[str, Any]:
+def _content(event: Announced, happening: Happening, *, before: str) -> dict[str, Any]:
+    changed = happening.override
+    name, description = changed and changed.name, changed and changed.description
     return {
-        "name": event.name,
-        "description": event.description,
-        "start": due.fire.occurrence_start.isoformat(),
-        "end": event.schedule.end_of(due.fire.occurrence_start).isoformat(),
-        "timezone": event.schedule.zone.key,
-        "all_day": event.schedule.all_day,
-        "before": due.before,
+        "name": event.name if name is None else name,
+        "description": event.description if description is None else description,
+        "start": happening.start.isoformat(),
+        "end": happening.end.isoformat(),
+        "timezone": event.series.schedule.zone.key,
+        "all_day": event.series.schedule.all_day,
+        "before": before,
     }
 
 
@@ -173,18 +259,10 @@ _ADVANCE = text(
 )
 
 
-async def _advance(tx: AsyncSession, claimed: list[Due], announced: dict[UUID, Announced]) -> None:
-    following = [_following(due, announced.get(due.event_id)) for due in claimed]
+async def _advance(tx: AsyncSession, courses: Sequence[Course]) -> None:
     columns = {
-        "ids": [due.id for due in claimed],
-        "starts": [fire and fire.occurrence_start for fire in following],
-        "fires": [fire and fire.at for fire in following],
+        "ids": [one.due.id for one in courses],
+        "starts": [one.following and one.following.occurrence_start for one in courses],
+        "fires": [one.following and one.following.at for one in courses],
     }
     await tx.execute(_ADVANCE, columns)
-
-
-def _following(due: Due, event: Announced | None) -> Fire | None:
-    if event is None:
-        return None
-    offset = offsets.parse(due.before)
-    return following_fire(event.schedule, offset, start=due.fire.occurrence_start)

@@ -15,11 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from notilog import config, jobs
 from notilog.calendar import offsets
 from notilog.calendar.drafts import Notification
-from notilog.calendar.occurrences import Fire, Schedule, next_fire
+from notilog.calendar.occurrences import Fire
 from notilog.calendar.offsets import Offset
+from notilog.calendar.overrides import series_of
 from notilog.calendar.reminders import RemindersSettings
-from notilog.calendar.tables import ReminderRow
+from notilog.calendar.tables import EventRow, ReminderRow
 from notilog.errors import FieldError, Invalid
+from notilog.notifications import deliveries
 from notilog.notifications.channels import CHANNELS
 from notilog.notifications.tables import DeliveryRow
 
@@ -71,12 +73,13 @@ async def hold(tx: AsyncSession, event_id: UUID) -> list[ReminderRow]:
 
 
 async def plan(
-    tx: AsyncSession, event_id: UUID, *, rules: Iterable[Rule], schedule: Schedule, now: datetime
+    tx: AsyncSession, event: EventRow, *, rules: Iterable[Rule], since: datetime, now: datetime
 ) -> None:
-    """Give an event these rules; an instant that has passed already is not made up for."""
+    """Give an event these rules; an instant before ``since`` is not made up for."""
+    series = await series_of(tx, event, since=since)
     for rule in rules:
-        row = ReminderRow(event_id=event_id, before=rule.offset.text, channel=rule.channel)
-        _set(row, next_fire(schedule, rule.offset, since=now))
+        row = ReminderRow(event_id=event.id, before=rule.offset.text, channel=rule.channel)
+        _set(row, series.next_fire(rule.offset, since=since))
         tx.add(row)
         _wake_if_near(row, now)
     await tx.flush()
@@ -84,9 +87,9 @@ async def plan(
 
 async def replan(
     tx: AsyncSession,
-    held: Iterable[ReminderRow],
+    event: EventRow,
     *,
-    schedule: Schedule,
+    held: Sequence[ReminderRow],
     waiting: Mapping[tuple[str, str], datetime] | None,
     now: datetime,
 ) -> None:
@@ -96,20 +99,27 @@ async def replan(
     from `unsent`), and what is due and not yet claimed stays due. Without ``waiting``, as when the
     start has moved, only instants to come count.
     """
+    since = {row: now for row in held}
+    if waiting is not None:
+        for row in held:
+            earliest = waiting.get((row.before, row.channel), now)
+            since[row] = min(now, row.next_fire_at or now, earliest)
+    series = await series_of(tx, event, since=min(since.values(), default=now))
     for row in held:
-        since = now
-        if waiting is not None:
-            since = min(now, row.next_fire_at or now, waiting.get((row.before, row.channel), now))
-        _set(row, next_fire(schedule, offsets.parse(row.before), since=since))
+        _set(row, series.next_fire(offsets.parse(row.before), since=since[row]))
         _wake_if_near(row, now)
     await tx.flush()
 
 
 async def unsent(tx: AsyncSession, event_id: UUID) -> dict[tuple[str, str], datetime]:
-    """For each offset and channel the earliest instant of a delivery that waits to be sent."""
+    """For each offset and channel the earliest instant of a reminder that waits to be sent."""
     statement = (
         select(DeliveryRow.before, DeliveryRow.channel, func.min(DeliveryRow.due_at))
-        .where(DeliveryRow.event_id == event_id, DeliveryRow.status.in_(("pending", "sending")))
+        .where(
+            DeliveryRow.event_id == event_id,
+            DeliveryRow.kind == deliveries.REMINDER,
+            DeliveryRow.status.in_(("pending", "sending")),
+        )
         .group_by(DeliveryRow.before, DeliveryRow.channel)
     )
     rows = await tx.execute(statement)
@@ -118,11 +128,10 @@ async def unsent(tx: AsyncSession, event_id: UUID) -> dict[tuple[str, str], date
 
 async def replace(
     tx: AsyncSession,
-    event_id: UUID,
+    event: EventRow,
     *,
     held: Iterable[ReminderRow],
     rules: Iterable[Rule],
-    schedule: Schedule,
     now: datetime,
 ) -> list[ReminderRow]:
     """Give an event these rules instead of those it has, and return the ones that stay."""
@@ -133,7 +142,8 @@ async def replace(
         (kept if new.pop((row.before, row.channel), None) else gone).append(row)
     if gone:
         await tx.execute(delete(ReminderRow).where(ReminderRow.id.in_([row.id for row in gone])))
-    await plan(tx, event_id, rules=new.values(), schedule=schedule, now=now)
+    if new:
+        await plan(tx, event, rules=new.values(), since=now, now=now)
     return kept
 
 

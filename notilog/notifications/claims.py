@@ -54,7 +54,7 @@ _CLAIM = text(
     """
     WITH due AS (
         SELECT id, COALESCE(attempts = 0 AND last_error IS NULL
-                            AND occurrence_start <= :now AND due_at < :late_before, false) AS missed
+                            AND starts_at <= :now AND due_at < :late_before, false) AS missed
         FROM deliveries
         WHERE channel = :channel AND status IN ('pending', 'sending') AND attempt_at <= :now
         ORDER BY priority, attempt_at

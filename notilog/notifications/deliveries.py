@@ -1,7 +1,7 @@
 """Deliveries: what was decided to be sent, to whom, and what became of it.
 
-A decision is taken once: the unique key (event, occurrence, person, channel, offset) makes a
-second one impossible. Sending is the business of ``sending.py``.
+A decision is taken once: the unique key (event, occurrence, person, channel, offset, instant) makes
+a second one impossible. Sending is the business of ``sending.py``.
 """
 
 from collections.abc import Sequence
@@ -22,6 +22,7 @@ from notilog.users.caller import Caller
 from notilog.users.tables import UserRow
 
 SEND = "deliveries.send"
+REMINDER = "reminder"
 STATUSES = ("pending", "sending", "sent", "missed", "withdrawn", "dead")
 
 
@@ -29,38 +30,42 @@ STATUSES = ("pending", "sending", "sent", "missed", "withdrawn", "dead")
 class Decision:
     """That this person is to be told this, on this channel, at this instant.
 
-    ``missed`` decisions are recorded and never sent; ``content`` is what the message says.
+    ``missed`` decisions are recorded and never sent; ``content`` is what the message says. A
+    reminder has an offset (``before``), the original start of its occurrence, and ``starts_at``,
+    when that begins; it is of no use afterwards. Other messages have none of them.
     """
 
     kind: str
     event_id: UUID
-    occurrence_start: datetime
-    before: str
     user_id: UUID
     channel: str
     priority: int
     content: dict[str, Any]
     due_at: datetime
+    occurrence_start: datetime | None = None
+    before: str | None = None
+    starts_at: datetime | None = None
     status: Literal["pending", "missed"] = "pending"
     late: bool = False
 
 
 _DECIDE = text(
     """
-    INSERT INTO deliveries (id, kind, event_id, occurrence_start, before, user_id, channel,
-                            priority, content, due_at, attempt_at, status, late)
-    SELECT id, kind, event_id, occurrence_start, before, user_id, channel,
+    INSERT INTO deliveries (id, kind, event_id, occurrence_start, starts_at, before, user_id,
+                            channel, priority, content, due_at, attempt_at, status, late)
+    SELECT id, kind, event_id, occurrence_start, starts_at, before, user_id, channel,
            priority, CAST(content AS jsonb), due_at, due_at, status, late
     FROM unnest(
         CAST(:id AS uuid[]), CAST(:kind AS text[]), CAST(:event_id AS uuid[]),
-        CAST(:occurrence_start AS timestamptz[]), CAST(:before AS text[]),
+        CAST(:occurrence_start AS timestamptz[]), CAST(:starts_at AS timestamptz[]),
+        CAST(:before AS text[]),
         CAST(:user_id AS uuid[]), CAST(:channel AS text[]), CAST(:priority AS smallint[]),
         CAST(:content AS text[]), CAST(:due_at AS timestamptz[]), CAST(:status AS text[]),
         CAST(:late AS boolean[])
-    ) AS decided (id, kind, event_id, occurrence_start, before, user_id, channel,
+    ) AS decided (id, kind, event_id, occurrence_start, starts_at, before, user_id, channel,
                   priority, content, due_at, status, late)
-    ON CONFLICT (event_id, occurrence_start, user_id, channel, before) DO UPDATE
-    SET content = excluded.content, priority = excluded.priority, due_at = excluded.due_at,
+    ON CONFLICT (event_id, occurrence_start, user_id, channel, before, due_at) DO UPDATE
+    SET content = excluded.content, priority = excluded.priority, starts_at = excluded.starts_at,
         attempt_at = excluded.attempt_at, status = excluded.status, late = excluded.late,
         attempts = 0, last_error = NULL
     WHERE deliveries.status = 'withdrawn'
@@ -74,7 +79,8 @@ async def decide(tx: AsyncSession, decisions: Sequence[Decision]) -> int:
     The caller wakes the channels: it knows which of them are due soon.
     """
     unique = {
-        (d.event_id, d.occurrence_start, d.user_id, d.channel, d.before): d for d in decisions
+        (d.kind, d.event_id, d.occurrence_start, d.user_id, d.channel, d.before, d.due_at): d
+        for d in decisions
     }
     if not unique:
         return 0
@@ -90,11 +96,17 @@ async def decide(tx: AsyncSession, decisions: Sequence[Decision]) -> int:
 
 
 async def withdraw(
-    tx: AsyncSession, event_id: UUID, *, user_id: UUID | None = None, before: str | None = None
+    tx: AsyncSession,
+    event_id: UUID,
+    *,
+    kind: str | None = REMINDER,
+    user_id: UUID | None = None,
+    occurrence: datetime | None = None,
+    occurrences_from: datetime | None = None,
 ) -> int:
-    """Take back what was not sent yet, of an event, a person or an offset; counts the rows.
+    """Take back what was not sent yet, of an event, a person or occurrences; counts the rows.
 
-    What is being sent right now is taken back too, so that it is not tried again; if it does
+    Reminders are taken back, or messages of another kind, or with None of every kind. What is being sent right now is taken back too, so that it is not tried again; if it does
     arrive, its row says ``sent`` all the same.
     """
     statement = (
@@ -105,8 +117,12 @@ async def withdraw(
     )
     if user_id is not None:
         statement = statement.where(DeliveryRow.user_id == user_id)
-    if before is not None:
-        statement = statement.where(DeliveryRow.before == before)
+    if kind is not None:
+        statement = statement.where(DeliveryRow.kind == kind)
+    if occurrence is not None:
+        statement = statement.where(DeliveryRow.occurrence_start == occurrence)
+    if occurrences_from is not None:
+        statement = statement.where(DeliveryRow.occurrence_start >= occurrences_from)
     return _changed(await tx.execute(statement))
 
 

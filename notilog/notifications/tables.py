@@ -13,7 +13,9 @@ WAITING = "status IN ('pending', 'sending')"
 
 
 class DeliveryRow(Row):
-    """One message to one person on one channel for one occurrence.
+    """One message to one person on one channel, for one occurrence when it is a reminder.
+
+    ``occurrence_start`` names the occurrence by its original start; it begins at ``starts_at``.
 
     ``pending`` waits for ``attempt_at``; ``sending`` is held by a worker until ``attempt_at``,
     which then is the end of its lease. Both are claimed by one condition: ``attempt_at`` passed.
@@ -31,6 +33,7 @@ class DeliveryRow(Row):
             "user_id",
             "channel",
             "before",
+            "due_at",
             unique=True,
         ),
         Index(
@@ -47,6 +50,7 @@ class DeliveryRow(Row):
     kind: Mapped[str]
     event_id: Mapped[UUID | None]
     occurrence_start: Mapped[datetime | None]
+    starts_at: Mapped[datetime | None]
     before: Mapped[str | None]
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     channel: Mapped[str]
