@@ -6,7 +6,7 @@ clocks change in between. Pure.
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from notilog.calendar.wall_clock import instant_of, local_of
@@ -16,7 +16,7 @@ PATTERN = r"^[0-9]{1,6}[mhd]$"
 
 _SHAPE = re.compile(r"([0-9]{1,6})([mhd])")
 _EXACT = {"m": timedelta(minutes=1), "h": timedelta(hours=1)}
-_WALL_CLOCK_SLACK = timedelta(days=2)
+_A_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +30,20 @@ class Offset:
     days: int
     exact: timedelta
 
-    @property
-    def at_least(self) -> timedelta:
-        """A distance that is certainly not longer than this one, whatever the clocks do."""
-        return max(timedelta(), self.exact + timedelta(days=self.days) - _WALL_CLOCK_SLACK)
-
     def before(self, start: datetime, zone: ZoneInfo) -> datetime:
         """The instant, in UTC, this far before ``start``."""
         if not self.days:
             return start - self.exact
         return instant_of(local_of(start, zone) - timedelta(days=self.days), zone)
+
+    def earliest_start(self, due: datetime, zone: ZoneInfo) -> datetime:
+        """Nothing that starts earlier than this instant falls due at ``due`` or later."""
+        if not self.days:
+            return due + self.exact
+        # When the clocks have just gone forward, a time that they jumped over may fall due now.
+        local = min(local_of(due, zone), local_of(due - _A_DAY, zone) + _A_DAY)
+        start = (local + timedelta(days=self.days)).replace(tzinfo=zone)
+        return min(start.astimezone(UTC), start.replace(fold=1).astimezone(UTC))
 
 
 def parse(text: str) -> Offset:
