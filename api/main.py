@@ -11,7 +11,18 @@ from api.envelope import Envelope
 from api.log_publisher import open_log_publisher
 from api.producer import Producer
 from api.readiness import Readiness
-from api.routes import channels, deliveries, events, health, logs, sessions, tokens, users
+from api.routes import (
+    channels,
+    deliveries,
+    events,
+    funcs,
+    health,
+    logs,
+    occurrences,
+    sessions,
+    tokens,
+    users,
+)
 from api.storable import only_storable
 from notilog import __version__, jobs
 from notilog import settings as schema
@@ -25,6 +36,8 @@ ROUTERS: list[APIRouter] = [
     sessions.router,
     tokens.router,
     events.router,
+    occurrences.router,
+    funcs.router,
     deliveries.router,
     channels.router,
     logs.router,

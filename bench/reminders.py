@@ -205,7 +205,18 @@ def _decision(user_id: UUID, channel: str, due: datetime) -> Decision:
         "all_day": False,
         "before": "1h",
     }
-    return Decision("reminder", uuid7(), start, "1h", user_id, channel, 5, content, due)
+    return Decision(
+        kind="reminder",
+        event_id=uuid7(),
+        occurrence_start=start,
+        starts_at=start,
+        before="1h",
+        user_id=user_id,
+        channel=channel,
+        priority=5,
+        content=content,
+        due_at=due,
+    )
 
 
 @contextmanager

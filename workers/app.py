@@ -41,7 +41,7 @@ app = celery.Celery(
     include=[
         "workers.control",
         "workers.deliveries",
-        "workers.reminders",
+        "workers.calendar",
         "workers.logs",
         "workers.users",
     ],

@@ -12,16 +12,16 @@ from api.schemas.events import (
     DecisionBody,
     EventAnswer,
     EventChangesBody,
-    Instant,
     Login,
     NewEventBody,
     OccurrenceAnswer,
     ParticipantAnswer,
 )
+from api.schemas.moments import Instant
 from api.schemas.pages import Cursor, Limit, Page
 from notilog import clock
 from notilog.calendar import agenda, events, participation
-from notilog.calendar.agenda import Window
+from notilog.calendar.intervals import Interval
 from notilog.db.session import reading, transaction
 from notilog.users.caller import Caller
 
@@ -59,7 +59,7 @@ async def make_event(new: NewEventBody, response: Response, caller: Writer) -> E
     async with transaction() as tx:
         made = await events.create(tx, caller, draft=new.draft(), now=clock.now())
     response.headers["Location"] = f"events/{made.id}"
-    return _tagged(response, EventAnswer.of(made))
+    return tagged(response, EventAnswer.of(made))
 
 
 @router.get("")
@@ -75,7 +75,7 @@ async def list_occurrences(
     """Every occurrence of these people that touches the window, sorted by start."""
     async with reading() as tx:
         items, following = await agenda.listing(
-            tx, caller, logins=logins, window=Window(start, to), limit=limit, cursor=cursor
+            tx, caller, logins=logins, window=Interval(start, to), limit=limit, cursor=cursor
         )
     return Page(items=[OccurrenceAnswer.of(item) for item in items], next=following)
 
@@ -85,7 +85,7 @@ async def get_event(event_id: UUID, response: Response, caller: Reader) -> Event
     """An event, as much of it as you may see."""
     async with reading() as tx:
         found = await events.get(tx, caller, event_id=event_id)
-    return _tagged(response, EventAnswer.of(found))
+    return tagged(response, EventAnswer.of(found))
 
 
 @router.patch("/{event_id}", responses=problems(404, 412))
@@ -97,7 +97,7 @@ async def change_event(
     caller: Writer,
     known: KnownVersions,
 ) -> EventAnswer:
-    """Change an event of yours; when its time moves, the participants are asked again."""
+    """Change an event of yours, all of a series; when its time moves, people are asked again."""
     async with transaction() as tx:
         event = await events.change(
             tx,
@@ -107,7 +107,7 @@ async def change_event(
             expected=known,
             now=clock.now(),
         )
-    return _tagged(response, EventAnswer.of(event))
+    return tagged(response, EventAnswer.of(event))
 
 
 @router.delete("/{event_id}", status_code=204, responses=problems(404, 412))
@@ -121,7 +121,7 @@ async def cancel_event(event_id: UUID, caller: Writer, known: KnownVersions) -> 
 async def decide(
     event_id: UUID, login: str, decided: DecisionBody, caller: Writer
 ) -> ParticipantAnswer:
-    """Decide whether you take part; an administrator may do it for anybody."""
+    """Decide whether you take part, in all or in one; an administrator may do it for anybody."""
     async with transaction() as tx:
         await participation.decide(
             tx,
@@ -129,11 +129,13 @@ async def decide(
             event_id=event_id,
             login=login,
             decision=decided.decision,
+            occurrence=decided.occurrence,
             now=clock.now(),
         )
     return ParticipantAnswer(login=login.lower(), decision=decided.decision)
 
 
-def _tagged(response: Response, event: EventAnswer) -> EventAnswer:
+def tagged(response: Response, event: EventAnswer) -> EventAnswer:
+    """The answer, and its version where a later change can name it."""
     response.headers["ETag"] = f'"{event.version}"'
     return event

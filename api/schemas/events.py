@@ -1,7 +1,6 @@
 """Events as the API takes and shows them."""
 
-import re
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,17 +9,18 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    PlainValidator,
     StringConstraints,
-    WithJsonSchema,
+    ValidationInfo,
     field_validator,
 )
 
+from api.schemas.moments import Instant, InstantOrDate
+from api.schemas.repetitions import RepetitionAnswer, RepetitionBody
 from notilog.calendar import offsets
 from notilog.calendar.agenda import Item
-from notilog.calendar.drafts import Changes, Draft, Moment, Notification, Visibility
-from notilog.calendar.events import Event
+from notilog.calendar.drafts import Changes, Draft, Notification, Visibility
 from notilog.calendar.participation import Decision
+from notilog.calendar.shown import Event
 
 MOST_NOTIFICATIONS = 20
 MOST_PARTICIPANTS = 500
@@ -33,6 +33,14 @@ PLANNING = {
     "notifications": [{"offset": "15m", "channel": "email"}],
     "participants": ["boris", "clara"],
 }
+STANDUP = {
+    "name": "Stand-up",
+    "start_time": "2026-11-23T09:15:00+01:00",
+    "end_time": "2026-11-23T09:30:00+01:00",
+    "timezone": "Europe/Berlin",
+    "repetition": {"type": "weekly", "weekly_days": ["mon", "thu"], "due_date": "2027-06-30"},
+    "participants": ["boris"],
+}
 HOLIDAY = {
     "name": "Company holiday",
     "start_time": "2026-12-24",
@@ -41,44 +49,7 @@ HOLIDAY = {
     "timezone": "Europe/Berlin",
 }
 
-_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_INSTANT = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
-)
 
-
-def _instant(value: object) -> datetime:
-    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
-        raise ValueError("must be an RFC 3339 instant such as 2026-11-20T09:00:00+01:00")
-    try:
-        return datetime.fromisoformat(value.upper())
-    except ValueError as error:
-        raise ValueError(f"must be an RFC 3339 instant: {error}") from error
-
-
-def _moment(value: object) -> Moment:
-    if not isinstance(value, str) or not _DATE.fullmatch(value):
-        return _instant(value)
-    try:
-        return date.fromisoformat(value)
-    except ValueError as error:
-        raise ValueError(f"must be a date: {error}") from error
-
-
-Instant = Annotated[
-    datetime, PlainValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time"})
-]
-InstantOrDate = Annotated[
-    Moment,
-    PlainValidator(_moment),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "anyOf": [{"format": "date-time"}, {"format": "date"}],
-            "description": "an RFC 3339 instant with its offset; a date for an all-day event",
-        }
-    ),
-]
 EventName = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 Description = Annotated[str, Field(max_length=10_000)]
 TimeZone = Annotated[
@@ -96,12 +67,17 @@ class NotificationBody(BaseModel):
     channel: str = Field(min_length=1, max_length=50, examples=["email"])
 
 
+Busy = Annotated[bool, Field(description="false for what takes nobody's time")]
 Notifications = Annotated[list[NotificationBody], Field(max_length=MOST_NOTIFICATIONS)]
 Participants = Annotated[list[Login], Field(max_length=MOST_PARTICIPANTS)]
 
 
 class NewEvent(BaseModel):
-    """An event to be made; the end is not included, and may equal the start unless all-day."""
+    """An event to be made; the end is not included, and may equal the start unless all-day.
+
+    A start that does not match the repetition moves to the first one that does, and the answer
+    says so in `asked_start`.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -112,6 +88,8 @@ class NewEvent(BaseModel):
     timezone: TimeZone | None = None
     all_day: bool = False
     visibility: Visibility = "public"
+    busy: Busy = True
+    repetition: RepetitionBody | None = None
     notifications: Notifications = []
     participants: Participants = []
 
@@ -120,7 +98,10 @@ class NewEvent(BaseModel):
 
 
 class EventChanges(BaseModel):
-    """What to change of an event; what is left out stays."""
+    """What to change of an event; what is left out stays.
+
+    Of a single occurrence only name, description and times can be changed.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -131,13 +112,15 @@ class EventChanges(BaseModel):
     timezone: TimeZone | None = None
     all_day: bool | None = None
     visibility: Visibility | None = None
+    busy: Busy | None = None
+    repetition: RepetitionBody | None = Field(None, description="null ends the repetition")
     notifications: Notifications | None = None
     participants: Participants | None = None
 
     @field_validator("*", mode="before")
     @classmethod
-    def _not_null(cls, value: object) -> object:
-        if value is None:
+    def _not_null(cls, value: object, field: ValidationInfo) -> object:
+        if value is None and field.field_name != "repetition":
             raise ValueError("may be left out, but not be null")
         return value
 
@@ -147,18 +130,25 @@ class EventChanges(BaseModel):
 
 NewEventBody = Annotated[
     NewEvent,
-    Body(openapi_examples={"planning": {"value": PLANNING}, "all-day": {"value": HOLIDAY}}),
+    Body(
+        openapi_examples={
+            "planning": {"value": PLANNING},
+            "weekly": {"value": STANDUP},
+            "all-day": {"value": HOLIDAY},
+        }
+    ),
 ]
 EventChangesBody = Annotated[
     EventChanges,
     Body(
         openapi_examples={
+            "end the repetition": {"value": {"repetition": None}},
             "postpone": {
                 "value": {
                     "start_time": "2026-11-20T11:00:00+01:00",
                     "end_time": "2026-11-20T12:00:00+01:00",
                 }
-            }
+            },
         }
     ),
 ]
@@ -170,6 +160,9 @@ class DecisionBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     decision: Decision
+    occurrence: Instant | None = Field(
+        None, description="original start of the one occurrence that is meant; all by default"
+    )
 
 
 class ParticipantAnswer(BaseModel):
@@ -182,7 +175,7 @@ class ParticipantAnswer(BaseModel):
 
 
 class EventAnswer(BaseModel):
-    """An event.
+    """An event, with the times of its first occurrence.
 
     Who may only see that the time is taken finds null for author, name and description.
     """
@@ -198,6 +191,12 @@ class EventAnswer(BaseModel):
     timezone: str = Field(examples=["Europe/Berlin"])
     all_day: bool
     visibility: Visibility
+    busy: bool
+    repetition: RepetitionAnswer | None
+    asked_start: datetime | None = Field(
+        description="the start that was asked for, when it did not match the repetition"
+    )
+    follows: UUID | None = Field(description="the series that this one continues")
     notifications: list[NotificationBody]
     participants: list[ParticipantAnswer]
     version: int
@@ -210,8 +209,8 @@ class EventAnswer(BaseModel):
 class OccurrenceAnswer(BaseModel):
     """One happening of an event, and which of the people asked for take part in it.
 
-    Who may only see that the time is taken finds null for author and name, and for the id of a
-    private event.
+    `original_start` names it, wherever it was moved. Who may only see that the time is taken finds
+    null for author, name and description, and for the id of a private event.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -223,8 +222,11 @@ class OccurrenceAnswer(BaseModel):
     timezone: str = Field(examples=["Europe/Berlin"])
     all_day: bool
     visibility: Visibility
+    busy: bool
+    repeats: bool
     author: str | None = Field(examples=["anna"])
     name: str | None = Field(examples=["Planning of the week"])
+    description: str | None
     logins: list[str] = Field(examples=[["anna", "boris"]])
 
     @classmethod
@@ -235,6 +237,10 @@ class OccurrenceAnswer(BaseModel):
 def _given(body: NewEvent | EventChanges) -> dict[str, Any]:
     """The fields that were sent, as the calendar takes them."""
     given = {name: getattr(body, name) for name in body.model_fields_set}
+    if "repetition" in given:
+        wish = body.repetition
+        none = "once" if isinstance(body, EventChanges) else None
+        given["repetition"] = wish.repetition() if wish else none
     if "notifications" in given:
         given["notifications"] = tuple(
             Notification(wish.offset, wish.channel) for wish in given["notifications"]

@@ -1,41 +1,26 @@
 """The agenda of one or several people: every occurrence that touches a window of time."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from heapq import merge
+from itertools import islice
 from uuid import UUID
 
-from sqlalchemy import (
-    ARRAY,
-    Row,
-    Select,
-    Uuid,
-    any_,
-    bindparam,
-    func,
-    or_,
-    select,
-    tuple_,
-    union_all,
-)
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from notilog.calendar import overrides, participation
+from notilog.calendar.intervals import Interval
 from notilog.calendar.participation import people
-from notilog.calendar.tables import EventRow, ParticipantRow
-from notilog.calendar.visibility import sees_details, takes_part
+from notilog.calendar.series import Happening, Series
+from notilog.calendar.tables import EventRow
+from notilog.calendar.touching import Touching, touching
+from notilog.calendar.visibility import sees_details
 from notilog.errors import Invalid
 from notilog.users.caller import Caller
 from notilog.users.tables import UserRow
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A half-open interval."""
-
-    start: datetime
-    end: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +38,26 @@ class Item:
     timezone: str
     all_day: bool
     visibility: str
+    busy: bool
+    repeats: bool
     logins: tuple[str, ...]
     author: str | None = None
     name: str | None = None
+    description: str | None = None
 
 
-Found = Row[EventRow, str, bool, Any]
-"""An event, its author's login, whether the caller was asked, and who else takes part."""
+Place = tuple[datetime, UUID, datetime]
+"""Where an occurrence stands in the list: its start, its event, its original start."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One occurrence among those of all events."""
+
+    place: Place
+    of: Touching
+    happening: Happening
+    coming: list[UUID]
 
 
 async def listing(
@@ -67,7 +65,7 @@ async def listing(
     caller: Caller,
     *,
     logins: Sequence[str],
-    window: Window,
+    window: Interval,
     limit: int,
     cursor: str | None = None,
 ) -> tuple[list[Item], str | None]:
@@ -76,76 +74,100 @@ async def listing(
     Who has declined does not take part, except for themselves, who may think better of it.
 
     Raises:
-        Invalid: an unknown login, an empty window, or a cursor that this list did not give out.
+        Invalid: an unknown login, an empty window or one with too many occurrences, or a cursor
+            that this list did not give out.
+    """
+    check_window(window)
+    asked = await people(tx, logins, field="login") or {caller.login: caller.user_id}
+    after = None if cursor is None else _read(cursor)
+    if after is not None:  # what begins earlier was on the pages before
+        window = Interval(max(window.start, after[0]), window.end)
+    events = await touching(tx, caller, asked.values(), window=window)
+    everything = merge(*(_of(one, caller, window) for one in events), key=_place)
+    found = list(islice((one for one in everything if not after or one.place > after), limit + 1))
+    names = {user_id: login for login, user_id in asked.items()}
+    items = [
+        _item(one.of, one.happening, caller, (names[id_] for id_ in one.coming))
+        for one in found[:limit]
+    ]
+    return items, _cursor(found[limit - 1].place) if len(found) > limit else None
+
+
+async def one(
+    tx: AsyncSession, caller: Caller, event: EventRow, *, original_start: datetime
+) -> Item:
+    """One occurrence, and who takes part in it.
+
+    Raises:
+        NotFound: there is none, or it is cancelled.
+    """
+    happening = await overrides.occurrence(tx, event, original_start=original_start)
+    coming = await participation.coming(tx, event, original_start=original_start)
+    statement = select(UserRow.id, UserRow.login).where(UserRow.id.in_({event.author_id, *coming}))
+    names = dict((await tx.execute(statement)).all())
+    series = Series(event.schedule)
+    of = Touching(event, names[event.author_id], asked=True, series=series, decisions={}, apart={})
+    return _item(of, happening, caller, names.values())
+
+
+def check_window(window: Interval) -> None:
+    """Refuse a window without any time.
+
+    Raises:
+        Invalid: naming its end.
     """
     if window.end <= window.start:
         raise Invalid.field("to", "must be later than from")
-    asked = await people(tx, logins, field="login") or {caller.login: caller.user_id}
-    statement = _touching(caller, asked.values(), window).limit(limit + 1)
-    if cursor is not None:
-        statement = statement.where(tuple_(EventRow.starts_at, EventRow.id) > _read(cursor))
-    found = (await tx.execute(statement)).all()
-    names = {user_id: login for login, user_id in asked.items()}
-    items = [_item(row, caller=caller, names=names) for row in found[:limit]]
-    return items, _cursor(found[limit - 1][0]) if len(found) > limit else None
 
 
-def _touching(
-    caller: Caller, user_ids: Collection[UUID], window: Window
-) -> Select[EventRow, str, bool, Any]:
-    them = any_(bindparam("user_ids", list(user_ids), type_=ARRAY(Uuid)))
-    coming = (
-        ParticipantRow.user_id == them,
-        or_(ParticipantRow.decision != "no", ParticipantRow.user_id == caller.user_id),
-    )
-    here = (
-        select(ParticipantRow.user_id)
-        .where(ParticipantRow.event_id == EventRow.id, *coming)
-        .correlate(EventRow)
-        .scalar_subquery()
-    )
-    theirs = union_all(
-        select(EventRow.id).where(EventRow.author_id == them),
-        select(ParticipantRow.event_id).where(*coming),
-    )
-    return (
-        select(EventRow, UserRow.login, takes_part(caller), func.array(here, type_=ARRAY(Uuid)))
-        .join(UserRow, UserRow.id == EventRow.author_id)
-        .where(
-            EventRow.id.in_(theirs),
-            EventRow.cancelled_at.is_(None),
-            EventRow.starts_at < window.end,
-            or_(EventRow.series_end > window.start, EventRow.starts_at >= window.start),
-        )
-        .order_by(EventRow.starts_at, EventRow.id)
-    )
+def _of(one: Touching, caller: Caller, window: Interval) -> Iterator[_Found]:
+    """The occurrences of one event to which somebody who was asked about comes."""
+    for happening in one.series.between(window.start, window.end):
+        if coming := one.coming(happening.original_start, caller=caller.user_id):
+            place = (happening.start, one.event.id, happening.original_start)
+            yield _Found(place, one, happening, coming)
 
 
-def _item(found: Found, *, caller: Caller, names: dict[UUID, str]) -> Item:
-    event, author, asked, coming = found
-    first = event.schedule.first
-    details = sees_details(event, caller, asked=asked)
+def _item(of: Touching, happening: Happening, caller: Caller, logins: Iterable[str]) -> Item:
+    """As much of the occurrence as the caller may see."""
+    event = of.event
+    details = sees_details(event, caller, asked=of.asked)
+    name, description = happening.words(event.name, event.description)
     return Item(
         event_id=event.id if details or event.visibility == "busy" else None,
-        original_start=first.original_start,
-        start_time=first.start,
-        end_time=first.end,
+        original_start=happening.original_start,
+        start_time=happening.start,
+        end_time=happening.end,
         timezone=event.timezone,
         all_day=event.all_day,
         visibility=event.visibility,
-        logins=tuple(sorted(names[id_] for id_ in {event.author_id, *coming} & names.keys())),
-        author=author if details else None,
-        name=event.name if details else None,
+        busy=event.busy,
+        repeats=event.repeat_type is not None,
+        logins=tuple(sorted(logins)),
+        author=of.author if details else None,
+        name=name if details else None,
+        description=description if details else None,
     )
 
 
-def _cursor(last: EventRow) -> str:
-    return urlsafe_b64encode(f"{last.starts_at.isoformat()} {last.id}".encode()).decode()
+def _place(found: _Found) -> Place:
+    return found.place
 
 
-def _read(cursor: str) -> tuple[datetime, UUID]:
+def _cursor(place: Place) -> str:
+    start, event_id, original_start = place
+    return urlsafe_b64encode(
+        f"{start.isoformat()} {event_id} {original_start.isoformat()}".encode()
+    ).decode()
+
+
+def _read(cursor: str) -> Place:
     try:
-        start, _, id_ = urlsafe_b64decode(cursor).decode().partition(" ")
-        return datetime.fromisoformat(start).replace(tzinfo=UTC), UUID(id_)
+        start, event_id, original_start = urlsafe_b64decode(cursor).decode().split(" ")
+        return (_instant(start), UUID(event_id), _instant(original_start))
     except ValueError:
         raise Invalid.field("cursor", "is not a cursor given out by this list") from None
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)

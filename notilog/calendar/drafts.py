@@ -99,10 +99,10 @@ def _once(start: Moment, end: Moment, *, timezone: str, all_day: bool) -> Schedu
 
 def _repeated(once: Schedule, repetition: Repetition) -> Schedule:
     first = first_match(once.start_local, repetition)
+    if first is None and repetition.due_date is not None:
+        raise Invalid.field("repetition.due_date", "is before the first occurrence")
     if first is None or first.year > LATEST_YEAR:
-        raise Invalid.field("repetition", "has no occurrence")
-    if repetition.due_date is not None and repetition.due_date < first.date():
-        raise Invalid.field("repetition.due_date", f"is before the first occurrence, {first:%F}")
+        raise Invalid.field("repetition", f"has no occurrence before {LATEST_YEAR + 1}")
     starts_at = once.starts_at if first == once.start_local else instant_of(first, once.zone)
     return replaced(once, start_local=first, starts_at=starts_at, repetition=repetition)
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog.calendar import overrides, participation, rules, tidings
@@ -105,7 +104,7 @@ async def apply(tx: AsyncSession, event: EventRow, changes: Changes, *, now: dat
     Raises:
         Invalid: naming each field that is wrong.
     """
-    before = event.schedule
+    before, said = event.schedule, (event.name, event.description)
     after = changed_schedule(before, await _with_work_days(tx, event, changes))
     _write(event, changes, schedule=after, now=now)
     await tx.flush()
@@ -119,7 +118,8 @@ async def apply(tx: AsyncSession, event: EventRow, changes: Changes, *, now: dat
         await participation.ask_again(tx, event)
     if _decides_anew(changes):
         await _remind_anew(tx, event, changes=changes, before=before, now=now)
-    await tidings.tell_of_change(tx, event, changes, replaced=replaced, now=now)
+    is_told = after != before or (event.name, event.description) != said
+    await tidings.tell_of_change(tx, event, replaced=replaced, is_told=is_told, now=now)
 
 
 async def cancel(

@@ -17,7 +17,7 @@ from notilog.calendar.occurrences import Occurrence, Schedule, is_occurrence, oc
 from notilog.calendar.rules import Rule
 from notilog.calendar.series import Happening
 from notilog.calendar.shown import Event, shown
-from notilog.calendar.tables import EventRow, ParticipantRow, ReminderRow
+from notilog.calendar.tables import EventRow, ParticipantRow
 from notilog.calendar.visibility import Seen, look_up_own
 from notilog.calendar.wall_clock import instant_of
 from notilog.errors import NotFound
@@ -138,9 +138,7 @@ async def _copied(
     tx.add(continued)
     await tx.flush()
     row = ParticipantRow
-    asked = select(literal(continued.id), row.user_id, row.decision).where(
-        row.event_id == event.id
-    )
+    asked = select(literal(continued.id), row.user_id, row.decision).where(row.event_id == event.id)
     columns = ["event_id", "user_id", "decision"]
     await tx.execute(insert(row).from_select(columns, asked))
     return continued

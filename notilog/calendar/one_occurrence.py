@@ -95,9 +95,7 @@ def _check_changeable(changes: Changes) -> None:
         raise Invalid(errors)
 
 
-def _write(
-    row: OverrideRow, event: EventRow, happening: Happening, *, changes: Changes
-) -> bool:
+def _write(row: OverrideRow, event: EventRow, happening: Happening, *, changes: Changes) -> bool:
     """Write the changes down, and say whether the occurrence takes place at another time."""
     for name in ("name", "description"):
         value = getattr(changes, name)

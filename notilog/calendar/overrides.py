@@ -113,11 +113,6 @@ async def shift(tx: AsyncSession, event: EventRow, *, before: Schedule, after: S
         await _shift(tx, row, after=after, distance=distance)
 
 
-async def find_again(tx: AsyncSession, event: EventRow) -> None:
-    """Find the instants of overrides from the wall clock, after the rules of a zone changed."""
-    await shift(tx, event, before=event.schedule, after=event.schedule)
-
-
 async def _shift(
     tx: AsyncSession, row: OverrideRow, *, after: Schedule, distance: timedelta
 ) -> None:
@@ -131,9 +126,7 @@ async def _shift(
     starts_at = _instant(after, start_local)
     ends_at = after.end_of(starts_at)
     if row.moved or row.added:
-        length = row.ends_at - row.starts_at
-        days = timedelta(days=round(length / timedelta(days=1)))
-        ends_at = instant_of(start_local + days, after.zone) if after.all_day else starts_at + length
+        ends_at = _end(row, after, start_local=start_local, starts_at=starts_at)
     values = {
         "original_start": original_start,
         "original_local": original_local,
@@ -142,6 +135,18 @@ async def _shift(
         "ends_at": ends_at,
     }
     await tx.execute(update(OverrideRow).where(*mine).values(values))
+
+
+def _end(
+    row: OverrideRow, schedule: Schedule, *, start_local: datetime, starts_at: datetime
+) -> datetime:
+    """The end of a moved occurrence, which keeps its own length: whole days, or an exact time."""
+    length = row.ends_at - row.starts_at
+    if not schedule.all_day:
+        return starts_at + length
+    return instant_of(
+        start_local + timedelta(days=round(length / timedelta(days=1))), schedule.zone
+    )
 
 
 async def hand_over(

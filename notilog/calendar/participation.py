@@ -88,9 +88,7 @@ async def ask_again(tx: AsyncSession, event: EventRow) -> None:
     await tx.execute(delete(row).where(row.event_id == event.id))
 
 
-async def ask_again_about(
-    tx: AsyncSession, event: EventRow, *, original_start: datetime
-) -> None:
+async def ask_again_about(tx: AsyncSession, event: EventRow, *, original_start: datetime) -> None:
     """Ask everybody again about one occurrence, whatever they decided for the series."""
     row = OccurrenceDecisionRow
     await tx.execute(

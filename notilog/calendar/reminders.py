@@ -86,17 +86,21 @@ class Course:
     following: Fire | None
 
 
-async def tick(tx: AsyncSession, now: datetime) -> bool:
-    """Decide the deliveries of reminders that fall due within the horizon.
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """How many reminders fell due, and whether more may be: in a full batch, or a series behind."""
 
-    Returns:
-        Whether more may be due: there was a full batch, or a series with much to catch up on.
-    """
+    reminders: int
+    more: bool
+
+
+async def tick(tx: AsyncSession, now: datetime) -> Ticked:
+    """Decide the deliveries of reminders that fall due within the horizon."""
     settings = config.section(RemindersSettings)
     until = now + timedelta(seconds=settings.horizon)
     claimed = await _claim(tx, until=until, limit=settings.batch)
     if not claimed:
-        return False
+        return Ticked(0, more=False)
     announced = await _announced(tx, claimed)
     courses = [_course(due, announced.get(due.event_id), until=until) for due in claimed]
     late_before = now - timedelta(seconds=config.section(DeliveriesSettings).late_after)
@@ -107,7 +111,7 @@ async def tick(tx: AsyncSession, now: datetime) -> bool:
     for channel in {due.channel for due in claimed}:
         jobs.wake(deliveries.SEND, channel)
     behind = any(one.following is not None and one.following.at <= until for one in courses)
-    return behind or len(claimed) == settings.batch
+    return Ticked(len(claimed), more=behind or len(claimed) == settings.batch)
 
 
 async def _claim(tx: AsyncSession, *, until: datetime, limit: int) -> list[Due]:
@@ -234,11 +238,10 @@ def _decisions(
 
 
 def _content(event: Announced, happening: Happening, *, before: str) -> dict[str, Any]:
-    changed = happening.override
-    name, description = changed and changed.name, changed and changed.description
+    name, description = happening.words(event.name, event.description)
     return {
-        "name": event.name if name is None else name,
-        "description": event.description if description is None else description,
+        "name": name,
+        "description": description,
         "start": happening.start.isoformat(),
         "end": happening.end.isoformat(),
         "timezone": event.series.schedule.zone.key,

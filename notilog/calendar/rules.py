@@ -99,7 +99,7 @@ async def replan(
     from `unsent`), and what is due and not yet claimed stays due. Without ``waiting``, as when the
     start has moved, only instants to come count.
     """
-    since = {row: now for row in held}
+    since = dict.fromkeys(held, now)
     if waiting is not None:
         for row in held:
             earliest = waiting.get((row.before, row.channel), now)

@@ -42,6 +42,14 @@ class Happening:
     original_start: datetime
     override: Override | None = None
 
+    def words(self, name: str, description: str) -> tuple[str, str]:
+        """Its name and description, in a series that has these."""
+        own = self.override
+        return (
+            own.name if own and own.name is not None else name,
+            own.description if own and own.description is not None else description,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Series:
@@ -79,7 +87,7 @@ class Series:
         return Happening(original_start, self.schedule.end_of(original_start), original_start)
 
     def next_fire(self, offset: Offset, *, since: datetime) -> Fire | None:
-        """The first time, not earlier than ``since``, at which a reminder that far before is due."""
+        """The first time, from ``since`` on, at which a reminder that far before is due."""
         fires = self._changed_fires(offset)
         regular = next_fire(self.schedule, offset, since=since)
         return self._earliest(regular, [fire for fire in fires if fire.at >= since], offset)

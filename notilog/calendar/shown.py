@@ -49,9 +49,7 @@ class Event:
     participants: tuple[Participation, ...] = ()
 
 
-async def shown(
-    tx: AsyncSession, seen: Seen, *, asked_start: datetime | None = None
-) -> Event:
+async def shown(tx: AsyncSession, seen: Seen, *, asked_start: datetime | None = None) -> Event:
     """As much of the event as the caller may see."""
     event = seen.event
     first = event.schedule.first

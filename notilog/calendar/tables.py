@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from notilog.calendar.occurrences import Schedule, series_end
-from notilog.calendar.repeat.repetition import Repetition, RepeatType
+from notilog.calendar.repeat.repetition import RepeatType, Repetition
 from notilog.calendar.series import Override
 from notilog.db.base import Id, Row
 

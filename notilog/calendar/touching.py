@@ -45,14 +45,23 @@ class Touching:
 
 
 async def touching(
-    tx: AsyncSession, caller: Caller, user_ids: Collection[UUID], *, window: Interval
+    tx: AsyncSession,
+    caller: Caller,
+    user_ids: Collection[UUID],
+    *,
+    window: Interval,
+    only_busy: bool = False,
 ) -> list[Touching]:
     """The events of these people; some may have no occurrence in the window after all.
+
+    ``only_busy`` leaves out those that take nobody's time.
 
     Raises:
         Invalid: the window has more than `MOST_OCCURRENCES`.
     """
     statement = _events(caller, user_ids, window).limit(MOST_OCCURRENCES + 1)
+    if only_busy:
+        statement = statement.where(EventRow.busy)
     rows = (await tx.execute(statement)).all()
     _check_few(sum(most_between(row.schedule, window.start, window.end) for row, _, _ in rows))
     ids = [row.id for row, _, _ in rows]

@@ -106,8 +106,9 @@ async def withdraw(
 ) -> int:
     """Take back what was not sent yet, of an event, a person or occurrences; counts the rows.
 
-    Reminders are taken back, or messages of another kind, or with None of every kind. What is being sent right now is taken back too, so that it is not tried again; if it does
-    arrive, its row says ``sent`` all the same.
+    Reminders are taken back, or messages of another kind, or with None of every kind. What is being
+    sent right now is taken back too, so that it is not tried again; if it does arrive, its row says
+    ``sent`` all the same.
     """
     statement = (
         update(DeliveryRow)

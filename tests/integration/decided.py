@@ -39,6 +39,7 @@ def decision(user_id: UUID, *, channel: str = "email", **changes: Any) -> Decisi
         kind="reminder",
         event_id=uuid7(),
         occurrence_start=start,
+        starts_at=start,
         before="15m",
         user_id=user_id,
         channel=channel,

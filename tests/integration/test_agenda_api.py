@@ -41,8 +41,11 @@ async def test_the_agenda_shows_who_takes_part_sorted_by_start(
             "timezone": "Europe/Berlin",
             "all_day": False,
             "visibility": "public",
+            "busy": True,
+            "repeats": False,
             "author": "ben",
             "name": "Planning",
+            "description": "",
             "logins": ["ben"],
         },
         {
@@ -53,8 +56,11 @@ async def test_the_agenda_shows_who_takes_part_sorted_by_start(
             "timezone": "Europe/Berlin",
             "all_day": False,
             "visibility": "public",
+            "busy": True,
+            "repeats": False,
             "author": "ann",
             "name": "Planning",
+            "description": "",
             "logins": ["ann", "ben"],
         },
     ]

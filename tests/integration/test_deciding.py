@@ -43,19 +43,20 @@ async def test_nothing_is_decided_twice(database: None) -> None:
     assert await statuses() == ["pending"]
 
 
-async def test_another_person_channel_offset_or_occurrence_is_another_delivery(
+async def test_another_person_channel_offset_occurrence_or_instant_is_another_delivery(
     database: None,
 ) -> None:
     ann, bob = await people("ann", "bob")
     one = decision(ann)
-    later = one.occurrence_start + timedelta(days=1)
+    later = one.due_at + timedelta(days=1)
     others = [
         replace(one, user_id=bob),
         replace(one, channel="log"),
         replace(one, before="1h"),
         replace(one, occurrence_start=later),
+        replace(one, due_at=later),
     ]
-    assert await decide(one, *others) == 5
+    assert await decide(one, *others) == 6
 
 
 async def test_what_was_withdrawn_can_be_decided_again(database: None) -> None:
@@ -72,15 +73,28 @@ async def test_what_was_withdrawn_can_be_decided_again(database: None) -> None:
     assert second.content["name"] == "Planning"
 
 
-async def test_withdrawing_leaves_what_was_sent_and_other_offsets(database: None) -> None:
+async def test_withdrawing_leaves_what_was_sent_and_other_kinds_and_occurrences(
+    database: None,
+) -> None:
     (ann,) = await people("ann")
     one = decision(ann)
     await decide(one)
     await alter(status="sent")
-    await decide(replace(one, before="1h"), replace(one, before="1d"), decision(ann))
+    start = one.due_at + timedelta(days=1)
+    later = replace(one, occurrence_start=start)
+    await decide(
+        later,
+        replace(one, before="1d"),
+        replace(one, kind="update", before=None, occurrence_start=None),
+        decision(ann),
+    )
     async with transaction() as tx:
-        assert await deliveries.withdraw(tx, one.event_id, before="1h") == 1
-    assert await statuses() == ["sent", "withdrawn", "pending", "pending"]
+        assert await deliveries.withdraw(tx, one.event_id, occurrence=start) == 1
+    assert await statuses() == ["sent", "withdrawn", "pending", "pending", "pending"]
+    async with transaction() as tx:
+        assert await deliveries.withdraw(tx, one.event_id) == 1
+        assert await deliveries.withdraw(tx, one.event_id, kind=None) == 1
+    assert await statuses() == ["sent", "withdrawn", "withdrawn", "withdrawn", "pending"]
 
 
 async def listed(

@@ -23,3 +23,8 @@ def open_channel(kind: str) -> Channel:
     if kind not in CHANNELS:
         raise NotFound(f"no channel {kind!r}; there are {', '.join(CHANNELS)}")
     return CHANNELS[kind](config.section(CHANNELS[kind].settings))
+
+
+def is_configured(kind: str) -> bool:
+    """Whether anything can be sent on this channel."""
+    return not CHANNELS[kind](config.section(CHANNELS[kind].settings)).missing()

@@ -8,8 +8,8 @@ from sqlalchemy import select
 
 from notilog.calendar import events, participation, reminders
 from notilog.calendar.drafts import Changes, Draft, Notification
-from notilog.calendar.events import Event
 from notilog.calendar.participation import Decision
+from notilog.calendar.shown import Event
 from notilog.db.session import reading, transaction
 from notilog.notifications.tables import DeliveryRow
 from notilog.users.caller import Caller, Role
@@ -24,9 +24,11 @@ DUE = NOON + timedelta(minutes=45)
 QUARTER = Notification("15m", "log")
 
 
-async def add(login: str, *, role: Role = "user", timezone: str = "UTC") -> Caller:
+async def add(login: str, *, role: Role = "user", timezone: str = "UTC", **fields: Any) -> Caller:
     """Somebody with a session."""
-    user = UserRow(login=login, first_name=login, last_name="", role=role, timezone=timezone)
+    user = UserRow(
+        login=login, first_name=login, last_name="", role=role, timezone=timezone, **fields
+    )
     async with transaction() as tx:
         tx.add(user)
     return Caller(user_id=user.id, login=login, role=role, scopes=None, project=None)
@@ -44,17 +46,19 @@ async def make(author: Caller, *, now: datetime = NOON, **fields: Any) -> Event:
 
 async def deliveries(event: Event) -> list[DeliveryRow]:
     async with reading() as tx:
-        statement = select(DeliveryRow).where(DeliveryRow.event_id == event.id)
+        statement = select(DeliveryRow).where(
+            DeliveryRow.event_id == event.id, DeliveryRow.kind == "reminder"
+        )
         return list(await tx.scalars(statement.order_by(DeliveryRow.due_at)))
 
 
 async def outcome(event: Event) -> Counter[tuple[str, str]]:
-    """How many deliveries of each status every person has."""
+    """How many reminders of each status every person has."""
     async with reading() as tx:
         statement = (
             select(UserRow.login, DeliveryRow.status)
             .join(UserRow, UserRow.id == DeliveryRow.user_id)
-            .where(DeliveryRow.event_id == event.id)
+            .where(DeliveryRow.event_id == event.id, DeliveryRow.kind == "reminder")
         )
         return Counter((await tx.execute(statement)).all())
 

@@ -3,7 +3,7 @@
 import pytest
 
 from notilog import jobs
-from notilog.calendar.events import Event
+from notilog.calendar.shown import Event
 from notilog.jobs import Wakeup
 from notilog.users.caller import Caller
 from tests.integration.calendar.attendees import add, make

@@ -7,7 +7,7 @@ import pytest
 
 from notilog.calendar import events
 from notilog.calendar.drafts import Notification
-from notilog.calendar.events import Event, Participation
+from notilog.calendar.shown import Event, Participation
 from notilog.db.session import transaction
 from notilog.errors import NotFound
 from notilog.jobs import Wakeup

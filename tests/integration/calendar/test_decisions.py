@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from notilog.calendar import participation, reminders
-from notilog.calendar.events import Event, Participation
+from notilog.calendar.shown import Event, Participation
 from notilog.db.session import reading, transaction
 from notilog.errors import Forbidden, NotFound
 from notilog.users.caller import Caller

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from notilog.calendar.drafts import Notification
-from notilog.calendar.events import Event, Participation
+from notilog.calendar.shown import Event, Participation
 from notilog.errors import Forbidden, Invalid, NotFound, Stale
 from notilog.users.caller import Caller
 from tests.integration.calendar.attendees import QUARTER, add, change, decide, make, seen

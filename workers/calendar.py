@@ -1,7 +1,7 @@
 """Tasks of the calendar room."""
 
 from notilog import clock
-from notilog.calendar import reminders
+from notilog.calendar import reminders, zone_rules
 from notilog.db.session import transaction
 from workers.app import app
 
@@ -12,4 +12,9 @@ async def tick() -> None:
     more = True
     while more:
         async with transaction() as tx:
-            more = await reminders.tick(tx, clock.now())
+            more = (await reminders.tick(tx, clock.now())).more
+
+
+@app.task(name="calendar.follow_zone_rules")
+async def follow_zone_rules() -> None:
+    await zone_rules.follow(clock.now())
