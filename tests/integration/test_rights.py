@@ -22,6 +22,7 @@ EVENT = {
     "participants": [],
 }
 RECORD = {"level": "info", "project": "shop", "module": "cart", "message": "sold"}
+ME = {"logins": ["admin"], "from": "2030-01-01T00:00:00Z"}
 YEAR = "from=2030-01-01T00:00:00Z&to=2030-12-31T00:00:00Z"
 
 
@@ -57,6 +58,17 @@ ENDPOINTS = [
         "/events/{event_id}/participants/{login}",
         (401, 404, 403, 404),
         {"decision": "yes"},
+    ),
+    Endpoint(
+        "PATCH",
+        "/events/{event_id}/occurrences/{original_start}",
+        (401, 404, 403, 404),
+        {"name": "Other"},
+    ),
+    Endpoint("DELETE", "/events/{event_id}/occurrences/{original_start}", (401, 404, 403, 404)),
+    Endpoint("POST", "/funcs/free_time", (401, 200, 403, 200), {**ME, "duration": "1h"}),
+    Endpoint(
+        "POST", "/funcs/busy_time", (401, 200, 403, 200), {**ME, "to": "2030-01-02T00:00:00Z"}
     ),
     Endpoint("GET", "/deliveries", (401, 200, 403, 200)),
     Endpoint("POST", "/deliveries/{delivery_id}/retry", (401, 404, 403, 404)),
@@ -99,6 +111,7 @@ async def _asked(
     endpoint: Endpoint, client: AsyncClient, *, login: str, token: str | None = None
 ) -> int:
     path = endpoint.path.removeprefix("/").replace("{login}", login).replace("{kind}", "log")
+    path = path.replace("{original_start}", "2030-01-01T10:00:00Z")
     for name in ("{token_id}", "{event_id}", "{delivery_id}"):
         path = path.replace(name, SOME_ID)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
