@@ -5,14 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from heapq import heappop, heappush
-from itertools import dropwhile, takewhile
 from zoneinfo import ZoneInfo
 
 from notilog.calendar.offsets import Offset
 from notilog.calendar.repeat import repeat_of
 from notilog.calendar.repeat.local_times import LAST_DAY, last_day
 from notilog.calendar.repeat.repetition import Repetition
-from notilog.calendar.wall_clock import instant_of, instants_of, is_jumped_over, local_of
+from notilog.calendar.wall_clock import instant_of, instants_of, is_jumped_over, local_of, utc_clock
 
 _A_DAY = timedelta(days=1)
 _MICROSECOND = timedelta(microseconds=1)
@@ -81,10 +80,9 @@ def starts_between(schedule: Schedule, start: datetime, end: datetime) -> Iterat
     since, before = max(start, first + _MICROSECOND), min(end, _NO_LATER)
     # No zone is a day or more from UTC, so this margin of wall time loses nothing.
     locals_ = repeat_of(schedule.start_local, schedule.repetition).between(
-        _utc_clock(since) - _A_DAY, _utc_clock(before) + _A_DAY
+        utc_clock(since) - _A_DAY, utc_clock(before) + _A_DAY
     )
-    later = dropwhile(since.__gt__, instants_of(locals_, schedule.zone))
-    yield from takewhile(before.__gt__, later)
+    yield from instants_of(locals_, schedule.zone, since=since, before=before)
 
 
 def occurrences_between(schedule: Schedule, start: datetime, end: datetime) -> Iterator[Occurrence]:
@@ -105,7 +103,7 @@ def most_between(schedule: Schedule, start: datetime, end: datetime) -> int:
     since = max(_earliest_touching(schedule, start), schedule.starts_at)
     repeat = repeat_of(schedule.start_local, schedule.repetition)
     return 1 + repeat.most_between(
-        _utc_clock(since) - _A_DAY, _utc_clock(min(end, _NO_LATER)) + _A_DAY
+        utc_clock(since) - _A_DAY, utc_clock(min(end, _NO_LATER)) + _A_DAY
     )
 
 
@@ -186,7 +184,3 @@ def _earliest_touching(schedule: Schedule, moment: datetime) -> datetime:
     if moment - schedule.starts_at <= longest:
         return min(moment, schedule.starts_at)
     return moment - longest
-
-
-def _utc_clock(instant: datetime) -> datetime:
-    return instant.astimezone(UTC).replace(tzinfo=None)
