@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from heapq import heappop, heappush
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 from notilog.calendar.offsets import Offset
@@ -73,16 +74,15 @@ class Fire:
 def starts_between(schedule: Schedule, start: datetime, end: datetime) -> Iterator[datetime]:
     """The starts from ``start`` to before ``end``, in UTC, in order, each once and on demand."""
     first = schedule.starts_at
-    if start <= first < end:
-        yield first
+    firsts = [first] if start <= first < end else []
     if schedule.repetition is None or end <= first:
-        return
+        return iter(firsts)
     since, before = max(start, first + _MICROSECOND), min(end, _NO_LATER)
     # No zone is a day or more from UTC, so this margin of wall time loses nothing.
     locals_ = repeat_of(schedule.start_local, schedule.repetition).between(
         utc_clock(since) - _A_DAY, utc_clock(before) + _A_DAY
     )
-    yield from instants_of(locals_, schedule.zone, since=since, before=before)
+    return chain(firsts, instants_of(locals_, schedule.zone, since=since, before=before))
 
 
 def occurrences_between(schedule: Schedule, start: datetime, end: datetime) -> Iterator[Occurrence]:
