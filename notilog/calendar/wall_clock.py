@@ -34,11 +34,7 @@ def utc_clock(instant: datetime) -> datetime:
 
 def is_jumped_over(local: datetime, zone: ZoneInfo) -> bool:
     """Whether the clocks of ``zone`` never show the naive ``local``."""
-    before = _offset(local, zone)
-    # The clocks jump over a day at most; most times are not within a day of a jump.
-    if before >= _offset(local + _A_DAY, zone):
-        return False
-    return before < _offset(local.replace(fold=1), zone)
+    return _offset(local, zone) < _offset(local.replace(fold=1), zone)
 
 
 def instants_of(
@@ -51,7 +47,7 @@ def instants_of(
     rest = iter(locals_)
     size = _FEW
     while batch := list(islice(rest, size)):
-        while is_jumped_over(batch[-1], zone) and (following := next(rest, None)) is not None:
+        while _may_be_overtaken(batch, zone) and (following := next(rest, None)) is not None:
             batch.append(following)
         instants = _instants(batch, zone)
         earliest, latest = instants[0], instants[-1]
@@ -63,8 +59,18 @@ def instants_of(
         size = _MANY
 
 
+def _may_be_overtaken(locals_: list[datetime], zone: ZoneInfo) -> bool:
+    """Whether a time that follows these may come earlier than one of them, or with it."""
+    last = locals_[-1]
+    # The clocks jump over a day at most, and most times are not within a day of a jump.
+    if _offset(last - _A_DAY, zone) >= _offset(last + _A_DAY, zone):
+        return False
+    latest = max(instant_of(local, zone) for local in locals_)
+    return is_jumped_over(last, zone) or instant_of(last, zone) < latest
+
+
 def _instants(locals_: list[datetime], zone: ZoneInfo) -> list[datetime]:
-    """The instants of times of which the last is not jumped over, each once and in order."""
+    """The instants of the times, each once and in order."""
     offsets = list(map(zone.utcoffset, locals_))
     if offsets.count(offsets[0]) == len(offsets):
         wall_epoch = _WALL_EPOCH + _offset(locals_[0], zone)

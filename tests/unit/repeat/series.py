@@ -134,12 +134,9 @@ def dateutil_starts(schedule: Schedule, start: datetime, end: datetime) -> list[
     """The starts in a window, each local time of dateutil turned into UTC by itself."""
     assert schedule.repetition is not None
     far = timedelta(days=2)
-    times = dateutil_times(
-        schedule.start_local,
-        schedule.repetition,
-        schedule.start_local,
-        end.astimezone(UTC).replace(tzinfo=None) + far,
-    )
+    first = max(start.astimezone(UTC).replace(tzinfo=None) - far, schedule.start_local)
+    last = end.astimezone(UTC).replace(tzinfo=None) + far
+    times = dateutil_times(schedule.start_local, schedule.repetition, first, last)
     later = {instant_of(moment, schedule.zone) for moment in times}
     starts = {schedule.starts_at} | {moment for moment in later if moment > schedule.starts_at}
     return sorted(moment for moment in starts if start <= moment < end)

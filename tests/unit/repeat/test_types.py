@@ -5,7 +5,7 @@ from datetime import date, datetime, time, timedelta
 from itertools import islice
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notilog.calendar.repeat import first_match, repeat_of
@@ -22,6 +22,7 @@ def days_of(start: str, repetition: Repetition, count: int = 4) -> list[str]:
     return [moment.date().isoformat() for moment in islice(times, count)]
 
 
+@settings(deadline=None, max_examples=300)
 @given(
     start=STARTS,
     repetition=REPETITIONS,
@@ -47,6 +48,7 @@ def test_the_times_are_those_of_dateutil(
     assert repeat.most_between(first, last) >= len(expected)
 
 
+@settings(deadline=None)
 @given(start=STARTS, repetition=REPETITIONS)
 def test_a_start_is_moved_to_the_first_match_and_stays_there(
     start: datetime, repetition: Repetition
