@@ -233,6 +233,21 @@ def test_hourly_starts_keep_their_order_when_the_clocks_jump() -> None:
     ]
 
 
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Australia/Lord_Howe", "Pacific/Apia"])
+@pytest.mark.parametrize("hours", range(0, 80, 3))
+def test_wherever_a_window_begins_the_jump_is_the_same(zone: str, hours: int) -> None:
+    jumps = {
+        "Europe/Berlin": at("2026-03-29T01:00Z"),
+        "Australia/Lord_Howe": at("2026-10-03T15:30Z"),
+        "Pacific/Apia": at("2011-12-30T10:00Z"),
+    }
+    often = Repetition(type="rrule", rrule="FREQ=HOURLY;BYMINUTE=0,20,45")
+    begin = jumps[zone] - timedelta(hours=hours)
+    end = jumps[zone] + timedelta(days=2)
+    schedule = schedule_in(zone, local_of(begin - A_DAY, ZoneInfo(zone)), often)
+    assert list(starts_between(schedule, begin, end)) == dateutil_starts(schedule, begin, end)
+
+
 def test_a_start_that_the_rule_does_not_match_is_an_occurrence() -> None:
     mondays = Repetition(type="weekly", weekly_days=(0,))
     friday = schedule_in("UTC", at("2026-11-20T09:00"), mondays)
