@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from heapq import heappop, heappush
-from itertools import dropwhile, takewhile
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 from notilog.calendar.offsets import Offset
 from notilog.calendar.repeat import repeat_of
 from notilog.calendar.repeat.local_times import LAST_DAY, last_day
 from notilog.calendar.repeat.repetition import Repetition
-from notilog.calendar.wall_clock import instant_of, instants_of, is_jumped_over, local_of
+from notilog.calendar.wall_clock import instant_of, instants_of, is_jumped_over, local_of, utc_clock
 
 _A_DAY = timedelta(days=1)
 _MICROSECOND = timedelta(microseconds=1)
@@ -74,17 +74,15 @@ class Fire:
 def starts_between(schedule: Schedule, start: datetime, end: datetime) -> Iterator[datetime]:
     """The starts from ``start`` to before ``end``, in UTC, in order, each once and on demand."""
     first = schedule.starts_at
-    if start <= first < end:
-        yield first
+    firsts = [first] if start <= first < end else []
     if schedule.repetition is None or end <= first:
-        return
+        return iter(firsts)
     since, before = max(start, first + _MICROSECOND), min(end, _NO_LATER)
     # No zone is a day or more from UTC, so this margin of wall time loses nothing.
     locals_ = repeat_of(schedule.start_local, schedule.repetition).between(
-        _utc_clock(since) - _A_DAY, _utc_clock(before) + _A_DAY
+        utc_clock(since) - _A_DAY, utc_clock(before) + _A_DAY
     )
-    later = dropwhile(since.__gt__, instants_of(locals_, schedule.zone))
-    yield from takewhile(before.__gt__, later)
+    return chain(firsts, instants_of(locals_, schedule.zone, since=since, before=before))
 
 
 def occurrences_between(schedule: Schedule, start: datetime, end: datetime) -> Iterator[Occurrence]:
@@ -105,7 +103,7 @@ def most_between(schedule: Schedule, start: datetime, end: datetime) -> int:
     since = max(_earliest_touching(schedule, start), schedule.starts_at)
     repeat = repeat_of(schedule.start_local, schedule.repetition)
     return 1 + repeat.most_between(
-        _utc_clock(since) - _A_DAY, _utc_clock(min(end, _NO_LATER)) + _A_DAY
+        utc_clock(since) - _A_DAY, utc_clock(min(end, _NO_LATER)) + _A_DAY
     )
 
 
@@ -183,7 +181,3 @@ def _earliest_touching(schedule: Schedule, moment: datetime) -> datetime:
     if moment - schedule.starts_at <= longest:
         return min(moment, schedule.starts_at)
     return moment - longest
-
-
-def _utc_clock(instant: datetime) -> datetime:
-    return instant.astimezone(UTC).replace(tzinfo=None)

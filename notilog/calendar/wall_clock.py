@@ -5,14 +5,16 @@ one that happens twice means the first time.
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
-from heapq import heappop, heappush
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from operator import lt
 from zoneinfo import ZoneInfo
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LOCAL_EPOCH = _EPOCH.replace(tzinfo=None)
+_WALL_EPOCH = _EPOCH.replace(tzinfo=None)
 _A_DAY = timedelta(days=1)
+_FEW = 8
+_MANY = 64
 
 
 def instant_of(local: datetime, zone: ZoneInfo) -> datetime:
@@ -30,53 +32,65 @@ def local_of(instant: datetime, zone: ZoneInfo) -> datetime:
     return instant.astimezone(zone).replace(tzinfo=None, fold=0)
 
 
+def utc_clock(instant: datetime) -> datetime:
+    """What a clock in UTC shows at ``instant``, naive."""
+    return _WALL_EPOCH + (instant - _EPOCH)
+
+
 def is_jumped_over(local: datetime, zone: ZoneInfo) -> bool:
     """Whether the clocks of ``zone`` never show the naive ``local``."""
-    aware = local.replace(tzinfo=zone, fold=0)
-    before, after = aware.utcoffset(), aware.replace(fold=1).utcoffset()
-    return before is not None and after is not None and before < after
+    return _offset(local, zone) < _offset(local.replace(fold=1), zone)
 
 
-def instants_of(locals_: Iterable[datetime], zone: ZoneInfo) -> Iterator[datetime]:
-    """The instants of rising naive wall times, in UTC, in order and each once, on demand.
+def instants_of(
+    locals_: Iterable[datetime], zone: ZoneInfo, *, since: datetime, before: datetime
+) -> Iterator[datetime]:
+    """The instants of rising wall times, from ``since`` to before ``before``, each once, in order.
 
     A time that the clocks jump over may come later than those that follow it, or with one of them.
     """
-    early: list[datetime] = []
-    month_end = datetime.min  # noqa: DTZ901  # a wall time has no zone
-    epoch: datetime | None = None
-    for local in locals_:
-        if local >= month_end:
-            epoch, month_end = _month(zone, local.year, local.month)
-        if epoch is not None and not early:
-            yield _EPOCH + (local - epoch)
-            continue
-        instant = instant_of(local, zone)
-        heappush(early, instant)
-        if not is_jumped_over(local, zone):
-            yield from _popped(early, until=instant)
-    if early:
-        yield from _popped(early, until=max(early))
+    rest = iter(locals_)
+    size = _FEW
+    while batch := list(islice(rest, size)):
+        while _may_be_overtaken(batch, zone) and (following := next(rest, None)) is not None:
+            batch.append(following)
+        instants = _instants(batch, zone)
+        earliest, latest = instants[0], instants[-1]
+        if earliest < since or latest >= before:
+            instants = [instant for instant in instants if since <= instant < before]
+        yield from instants
+        if latest >= before:
+            return
+        size = _MANY
 
 
-def _popped(heap: list[datetime], *, until: datetime) -> Iterator[datetime]:
-    """Take out what is not later, each instant once."""
-    while heap and heap[0] <= until:
-        instant = heappop(heap)
-        if not heap or heap[0] != instant:
-            yield instant
+def _may_be_overtaken(locals_: list[datetime], zone: ZoneInfo) -> bool:
+    """Whether a time that follows these may come earlier than one of them, or with it."""
+    last = locals_[-1]
+    # The clocks jump over a day at most, and most times are not within a day of a jump.
+    if _offset(last - _A_DAY, zone) >= _offset(last + _A_DAY, zone):
+        return False
+    latest = max(instant_of(local, zone) for local in locals_)
+    return is_jumped_over(last, zone) or instant_of(last, zone) < latest
 
 
-@lru_cache(maxsize=1 << 14)
-def _month(zone: ZoneInfo, year: int, month: int) -> tuple[datetime | None, datetime]:
-    """What the clocks would show at the epoch with a month's offset, and the month's end.
+def _instants(locals_: list[datetime], zone: ZoneInfo) -> list[datetime]:
+    """The instants of the times, each once and in order."""
+    offsets = list(map(zone.utcoffset, locals_))
+    if offsets.count(offsets[0]) == len(offsets):
+        wall_epoch = _WALL_EPOCH + _offset(locals_[0], zone)
+        return [_EPOCH + (local - wall_epoch) for local in locals_]
+    instants = [
+        _EPOCH + (local - _WALL_EPOCH - offset)
+        for local, offset in zip(locals_, offsets, strict=True)
+        if offset is not None
+    ]
+    in_order = all(map(lt, instants, instants[1:]))
+    return instants if in_order else sorted(set(instants))
 
-    None when the offset changes within the month. It is looked at once a day: in no zone have two
-    changes come within three days of each other since 1900.
-    """
-    first = datetime.combine(date(year, month, 1), time())
-    end = (first + 31 * _A_DAY).replace(day=1)
-    midnights = [first + day * _A_DAY for day in range((end - first).days + 1)]
-    offsets = {midnight.replace(tzinfo=zone).utcoffset() for midnight in midnights}
-    offset = offsets.pop()
-    return (None if offsets or offset is None else _LOCAL_EPOCH + offset), end
+
+def _offset(local: datetime, zone: ZoneInfo) -> timedelta:
+    offset = zone.utcoffset(local)
+    if offset is None:
+        raise ValueError(f"{zone.key} has no offset")
+    return offset

@@ -2,26 +2,25 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 from typing import Final
 
-from notilog.calendar.repeat.daily import Daily
-from notilog.calendar.repeat.local_times import AtClock, Repeat, first_on_or_after
+from notilog.calendar.repeat.daily import daily
+from notilog.calendar.repeat.local_times import Repeat, first_on_or_after
 from notilog.calendar.repeat.monthly_day_weekno import monthly_day_weekno
 from notilog.calendar.repeat.monthly_number import monthly_number
 from notilog.calendar.repeat.repetition import RepeatType, Repetition
 from notilog.calendar.repeat.rrule import ImportedRule
-from notilog.calendar.repeat.weekly import Weekly
-from notilog.calendar.repeat.workday import Workday
+from notilog.calendar.repeat.weekly import weekly
+from notilog.calendar.repeat.workday import workday
 from notilog.calendar.repeat.yearly import yearly
 
 REPEATS: Final[dict[RepeatType, Callable[[datetime, Repetition], Repeat]]] = {
-    "daily": partial(AtClock, Daily),
-    "weekly": partial(AtClock, Weekly),
-    "monthly_number": partial(AtClock, monthly_number),
-    "monthly_day_weekno": partial(AtClock, monthly_day_weekno),
-    "yearly": partial(AtClock, yearly),
-    "workday": partial(AtClock, Workday),
+    "daily": daily,
+    "weekly": weekly,
+    "monthly_number": monthly_number,
+    "monthly_day_weekno": monthly_day_weekno,
+    "yearly": yearly,
+    "workday": workday,
     "rrule": ImportedRule,
 }
 

@@ -1,8 +1,7 @@
-"""What every repetition offers, and how dates become local times. Pure."""
+"""What every repetition offers: the naive local times of a series. Pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
-from itertools import repeat
 from typing import Final, Protocol
 
 from notilog.calendar.repeat.repetition import Repetition
@@ -12,16 +11,6 @@ LAST_DAY: Final = date(2999, 12, 31)
 
 _A_DAY = timedelta(days=1)
 _MICROSECOND = timedelta(microseconds=1)
-
-
-class Dates(Protocol):
-    """The dates of a rule that is counted from a start; never asked about what lies before it."""
-
-    def between(self, first: date, last: date) -> Iterator[date]:
-        """The dates from ``first`` to ``last``, both included, in order and on demand."""
-
-    def most_between(self, first: date, last: date) -> int:
-        """At least as many as there are dates, found without going through them."""
 
 
 class Repeat(Protocol):
@@ -34,35 +23,25 @@ class Repeat(Protocol):
         """At least as many as there are times, found without going through them."""
 
 
-class AtClock:
-    """The dates of a rule, each at the wall-clock time of the start."""
+class Reach:
+    """From which date to which a series goes that has one wall-clock time on each of its dates."""
 
-    def __init__(
-        self,
-        rule: Callable[[date, Repetition], Dates],
-        start: datetime,
-        repetition: Repetition,
-    ) -> None:
-        self._start = start.date()
-        self._clock = start.time()
+    def __init__(self, start: datetime, repetition: Repetition) -> None:
+        self.clock = start.time()
+        self._first = start.date()
         self._last = last_day(repetition)
-        self._dates = rule(self._start, repetition)
 
-    def between(self, first: datetime, last: datetime) -> Iterator[datetime]:
-        days = self._dates.between(*self._days(first, last))
-        return map(datetime.combine, days, repeat(self._clock))
+    def days(self, first: datetime, last: datetime) -> tuple[date, date]:
+        """The dates within reach at whose clock time it is ``first`` to ``last``.
 
-    def most_between(self, first: datetime, last: datetime) -> int:
-        return self._dates.most_between(*self._days(first, last))
-
-    def _days(self, first: datetime, last: datetime) -> tuple[date, date]:
-        """The dates at whose clock time it is neither before ``first`` nor after ``last``."""
+        The second of them comes before the first when there is none.
+        """
         from_day, to_day = first.date(), last.date()
-        if first.time() > self._clock:
+        if first.time() > self.clock:
             from_day += _A_DAY
-        if last.time() < self._clock:
+        if last.time() < self.clock:
             to_day -= _A_DAY
-        return max(from_day, self._start), min(to_day, self._last)
+        return max(from_day, self._first), min(to_day, self._last)
 
 
 def first_on_or_after(repeat: Repeat, moment: datetime) -> datetime | None:

@@ -1,13 +1,14 @@
-"""One date in every month or every so many months. Pure.
+"""Series with one date in every month or every so many months. Pure.
 
 Months are numbered through all years, so that they can be counted like days.
 """
 
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, datetime
 
-from notilog.calendar.repeat.counting import every
+from notilog.calendar.repeat.local_times import Reach
 
+_ALWAYS = 28
 _LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
@@ -17,24 +18,31 @@ class InMonths:
     A month that does not have so many days is skipped.
     """
 
-    def __init__(self, start: date, *, each: int, number_in: Callable[[int], int]) -> None:
+    def __init__(
+        self, reach: Reach, *, start: date, each: int, number_in: Callable[[int], int]
+    ) -> None:
+        self._reach = reach
         self._month = month_of(start)
         self._each = each
         self._number_in = number_in
 
-    def between(self, first: date, last: date) -> Iterator[date]:
-        for month in self._months(first, last):
+    def between(self, first: datetime, last: datetime) -> Iterator[datetime]:
+        from_day, to_day = self._reach.days(first, last)
+        clock = self._reach.clock
+        for month in self._months(from_day, to_day):
             number = self._number_in(month)
-            if number <= length_of(month) and first <= (day := date_in(month, number)) <= last:
-                yield day
+            if number > _ALWAYS and number > length_of(month):
+                continue
+            day = date_in(month, number)
+            if from_day <= day <= to_day:
+                yield datetime.combine(day, clock)
 
-    def most_between(self, first: date, last: date) -> int:
-        return len(self._months(first, last))
+    def most_between(self, first: datetime, last: datetime) -> int:
+        return len(self._months(*self._reach.days(first, last)))
 
     def _months(self, first: date, last: date) -> range:
-        return every(
-            self._each, counted_from=self._month, first=month_of(first), last=month_of(last)
-        )
+        skipped = -((self._month - month_of(first)) // self._each)
+        return range(self._month + skipped * self._each, month_of(last) + 1, self._each)
 
 
 def month_of(day: date) -> int:

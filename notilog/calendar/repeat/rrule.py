@@ -18,6 +18,7 @@ from notilog.calendar.repeat.local_times import last_day
 from notilog.calendar.repeat.months import date_in, month_of
 from notilog.calendar.repeat.repetition import Repetition
 from notilog.calendar.repeat.rrule_parts import (
+    WEEKDAYS,
     has_times,
     most_a_day,
     most_a_period,
@@ -31,7 +32,6 @@ LONGEST_WAIT: Final = timedelta(days=50 * 365)
 _CYCLE = 400
 _YEARS_LEFT = 50
 _SECOND = timedelta(seconds=1)
-_WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _LENGTHS = {"HOURLY": timedelta(hours=1), "DAILY": timedelta(days=1), "WEEKLY": timedelta(days=7)}
 _MONTHS = {"MONTHLY": 1, "YEARLY": 12}
 
@@ -83,7 +83,7 @@ class _Periods:
         if frequency == "HOURLY":
             self._origin = midnight.replace(hour=start.hour)
         elif frequency == "WEEKLY":
-            first_weekday = _WEEKDAYS.index(parts.get("WKST", "MO"))
+            first_weekday = WEEKDAYS.index(parts.get("WKST", "MO"))
             self._origin = midnight - timedelta(days=(start.weekday() - first_weekday) % 7)
         elif frequency == "YEARLY":
             self._origin = midnight.replace(month=1)

@@ -1,27 +1,46 @@
 """The parts of an RFC 5545 rule, ``FREQ=MONTHLY;BYDAY=1MO,-1FR``, and how much they say. Pure."""
 
 import re
+from collections.abc import Container
 from datetime import datetime
 from typing import Final
 
 Parts = dict[str, str]
 
 FREQUENCIES: Final = ("HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY")
-LONGEST_INTERVAL: Final = 9999
+WEEKDAYS: Final = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 
 _DAYS = ("BYMONTHDAY", "BYDAY", "BYYEARDAY", "BYWEEKNO")
 _TIMES = ("BYHOUR", "BYMINUTE", "BYSECOND")
 _NAMES = frozenset({"FREQ", "INTERVAL", "WKST", "BYMONTH", "BYSETPOS", *_DAYS, *_TIMES})
-_WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+_WEEKDAY = re.compile(r"([+-]?[0-9]{1,2})?(MO|TU|WE|TH|FR|SA|SU)")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,4}")
 _SHAPE = re.compile(r"[A-Z]+=[A-Z0-9+,-]+(;[A-Z]+=[A-Z0-9+,-]+)*")
 
 
+def _from_both_ends(most: int) -> Container[int]:
+    return frozenset(range(-most, most + 1)) - {0}
+
+
+_ALLOWED: Final[dict[str, Container[int]]] = {
+    "INTERVAL": range(1, 10_000),
+    "BYMONTH": range(1, 13),
+    "BYMONTHDAY": _from_both_ends(31),
+    "BYYEARDAY": _from_both_ends(366),
+    "BYWEEKNO": _from_both_ends(53),
+    "BYSETPOS": _from_both_ends(366),
+    "BYHOUR": range(24),
+    "BYMINUTE": range(60),
+    "BYSECOND": range(60),
+}
+
+
 def parts_of(text: str) -> Parts:
-    """Read a rule; what its values mean is not looked at, except for FREQ and INTERVAL.
+    """Read a rule.
 
     Raises:
         ValueError: it is not NAME=VALUE;NAME=VALUE, a name stands there twice or is not one of
-            a rule, it has an end, or it repeats every minute or second.
+            a rule, it has an end, it repeats every minute or second, or a value does not exist.
     """
     text = text.upper()
     if _SHAPE.fullmatch(text) is None:
@@ -36,9 +55,26 @@ def parts_of(text: str) -> Parts:
         raise ValueError(f"has a part that is not known: {', '.join(unknown)}")
     if parts.get("FREQ") not in FREQUENCIES:
         raise ValueError(f"must have a FREQ of {', '.join(FREQUENCIES)}")
-    if not 1 <= _number(parts.get("INTERVAL", "1")) <= LONGEST_INTERVAL:
-        raise ValueError(f"must have an INTERVAL from 1 to {LONGEST_INTERVAL}")
+    _check_numbers(parts)
+    _check_weekdays(parts)
     return parts
+
+
+def _check_numbers(parts: Parts) -> None:
+    for name, allowed in _ALLOWED.items():
+        for number in parts.get(name, "1").split(","):
+            if _NUMBER.fullmatch(number) is None or int(number) not in allowed:
+                raise ValueError(f"has a {name} that does not exist: {number}")
+
+
+def _check_weekdays(parts: Parts) -> None:
+    """Dateutil stumbles over a sixth Monday of a month only when it comes to that month."""
+    most = {"MONTHLY": 5, "YEARLY": 5 if "BYMONTH" in parts else 53}.get(parts["FREQ"], 0)
+    for written in parts.get("BYDAY", "MO").split(","):
+        weekday = _WEEKDAY.fullmatch(written)
+        which = weekday and weekday[1]
+        if weekday is None or (which and int(which) not in _from_both_ends(most)):
+            raise ValueError(f"has a BYDAY that does not exist: {written}")
 
 
 def with_defaults(parts: Parts, start: datetime) -> Parts:
@@ -54,7 +90,7 @@ def with_defaults(parts: Parts, start: datetime) -> Parts:
 
 def _default_day(frequency: str, start: datetime) -> Parts:
     if frequency == "WEEKLY":
-        return {"BYDAY": _WEEKDAYS[start.weekday()]}
+        return {"BYDAY": WEEKDAYS[start.weekday()]}
     if frequency == "MONTHLY":
         return {"BYMONTHDAY": str(start.day)}
     if frequency == "YEARLY":
@@ -103,9 +139,3 @@ def _most_days(parts: Parts) -> int:
 
 def _values(parts: Parts, name: str) -> int:
     return parts[name].count(",") + 1
-
-
-def _number(text: str) -> int:
-    if re.fullmatch(r"[0-9]{1,4}", text) is None:
-        return 0
-    return int(text)

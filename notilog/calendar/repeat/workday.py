@@ -1,49 +1,28 @@
 """On every work day, or every so many work days. Pure."""
 
-from collections.abc import Iterator
-from datetime import date
+from datetime import datetime, timedelta
 
-from notilog.calendar.repeat.counting import every
+from notilog.calendar.repeat.cycles import Cycle
+from notilog.calendar.repeat.local_times import Reach
 from notilog.calendar.repeat.repetition import Repetition
 
 _WEEK = 7
 
 
-class Workday:
+def workday(start: datetime, repetition: Repetition) -> Cycle:
     """Each ``each``-th work day, counted from the first one that is not before the start.
 
-    Work days are numbered from the first day of the working week in which the start lies.
+    In as many rounds as a week has work days, this comes back to the same weekday.
     """
-
-    def __init__(self, start: date, repetition: Repetition) -> None:
-        from_weekday, to_weekday = repetition.work_days
-        self._in_a_week = (to_weekday - from_weekday) % _WEEK + 1
-        self._begin = start.toordinal() - (start.weekday() - from_weekday) % _WEEK
-        self._number = self._before(start.toordinal())
-        self._each = repetition.each
-
-    def between(self, first: date, last: date) -> Iterator[date]:
-        begin, in_a_week = self._begin, self._in_a_week
-        return map(
-            date.fromordinal,
-            (
-                begin + number // in_a_week * _WEEK + number % in_a_week
-                for number in self._numbers(first, last)
-            ),
-        )
-
-    def most_between(self, first: date, last: date) -> int:
-        return len(self._numbers(first, last))
-
-    def _numbers(self, first: date, last: date) -> range:
-        return every(
-            self._each,
-            counted_from=self._number,
-            first=self._before(first.toordinal()),
-            last=self._before(last.toordinal() + 1) - 1,
-        )
-
-    def _before(self, day: int) -> int:
-        """How many numbered work days there are before that day."""
-        weeks, days = divmod(day - self._begin, _WEEK)
-        return weeks * self._in_a_week + min(days, self._in_a_week)
+    from_weekday, to_weekday = repetition.work_days
+    in_a_week = (to_weekday - from_weekday) % _WEEK + 1
+    origin, passed = start, (start.weekday() - from_weekday) % _WEEK
+    if passed >= in_a_week:
+        origin, passed = start + timedelta(_WEEK - passed), 0
+    counted = range(passed, passed + in_a_week * repetition.each, repetition.each)
+    return Cycle(
+        Reach(start, repetition),
+        origin=origin,
+        length=repetition.each * _WEEK,
+        days=[number // in_a_week * _WEEK + number % in_a_week - passed for number in counted],
+    )
