@@ -13,7 +13,6 @@ from api.schemas.availability import (
     FreeTimeBody,
 )
 from notilog.calendar import availability
-from notilog.calendar.free_time import HORIZON
 from notilog.calendar.intervals import Interval
 from notilog.db.session import reading
 from notilog.users.caller import Caller
@@ -26,14 +25,14 @@ Reader = Annotated[Caller, Depends(scoped("events:read"))]
 @router.post("/free_time")
 async def find_free_time(question: FreeTimeBody, caller: Reader) -> FreeTimeAnswer:
     """The nearest time at which all of these people are free, within their work hours."""
-    until = question.until or question.start + HORIZON
     async with reading() as tx:
         found = await availability.free_time(
             tx,
             caller,
             logins=question.logins,
             duration=question.duration,
-            window=Interval(question.start, until),
+            start=question.start,
+            until=question.until,
             buffer=question.buffer or timedelta(),
         )
     return FreeTimeAnswer.of(found)

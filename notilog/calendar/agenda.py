@@ -77,7 +77,8 @@ async def listing(
         Invalid: an unknown login, an empty window or one with too many occurrences, or a cursor
             that this list did not give out.
     """
-    check_window(window)
+    if window.end <= window.start:
+        raise Invalid.field("to", "must be later than from")
     asked = await people(tx, logins, field="login") or {caller.login: caller.user_id}
     after = None if cursor is None else _read(cursor)
     if after is not None:  # what begins earlier was on the pages before
@@ -108,16 +109,6 @@ async def one(
     series = Series(event.schedule)
     of = Touching(event, names[event.author_id], asked=True, series=series, decisions={}, apart={})
     return _item(of, happening, caller, names.values())
-
-
-def check_window(window: Interval) -> None:
-    """Refuse a window without any time.
-
-    Raises:
-        Invalid: naming its end.
-    """
-    if window.end <= window.start:
-        raise Invalid.field("to", "must be later than from")
 
 
 def _of(one: Touching, caller: Caller, window: Interval) -> Iterator[_Found]:

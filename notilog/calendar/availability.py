@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import chain
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -10,14 +10,17 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from notilog.calendar.agenda import check_window
-from notilog.calendar.free_time import Free, Person, Reason, nearest_free
+from notilog.calendar.drafts import EARLIEST_YEAR, LATEST_YEAR
+from notilog.calendar.free_time import HORIZON, Free, Person, Reason, nearest_free
 from notilog.calendar.intervals import Interval, merged
 from notilog.calendar.participation import people
 from notilog.calendar.touching import touching
 from notilog.calendar.work_hours import WorkDays, outside_each
+from notilog.errors import Invalid
 from notilog.users.caller import Caller
 from notilog.users.tables import UserRow
+
+LONGEST = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,8 @@ async def busy_time(
     Raises:
         Invalid: an unknown login, an empty window, or one with too many occurrences.
     """
-    check_window(window)
-    everybody = await _people(tx, caller, logins, window=window, around=timedelta())
+    _check(window, end="to")
+    everybody = await _people(tx, caller, logins, window=window, end="to")
     return [
         BusyTime(one.login, tuple(_within(window, merged(chain(one.busy, one.outside)))))
         for one in everybody
@@ -50,19 +53,32 @@ async def free_time(
     *,
     logins: Sequence[str],
     duration: timedelta,
-    window: Interval,
+    start: datetime,
+    until: datetime | None,
     buffer: timedelta,
 ) -> Free | Reason:
-    """The nearest time within the window in which all of these people are free, or why none is.
+    """The nearest time from ``start`` on in which all of these people are free, or why none is.
 
-    ``buffer`` keeps so much time free between the meeting and other events.
+    Without ``until`` it looks as far as `HORIZON`. ``buffer`` keeps so much time free between the
+    meeting and other events.
 
     Raises:
         Invalid: an unknown login, a window with too many occurrences or too short for the
             duration, or a duration or buffer that makes no sense.
     """
-    everybody = await _people(tx, caller, logins, window=window, around=buffer)
+    if not EARLIEST_YEAR <= start.year <= LATEST_YEAR:
+        raise Invalid.field("from", f"must be in the years {EARLIEST_YEAR} to {LATEST_YEAR}")
+    window = Interval(start, until or start + HORIZON)
+    _check(window, end="until")
+    everybody = await _people(tx, caller, logins, window=window, around=buffer, end="until")
     return nearest_free(everybody, duration, window=window, buffer=buffer)
+
+
+def _check(window: Interval, *, end: str) -> None:
+    if window.end <= window.start:
+        raise Invalid.field(end, "must be later than from")
+    if window.length > LONGEST:
+        raise Invalid.field(end, f"must be at most {LONGEST.days} days after from")
 
 
 async def _people(
@@ -71,13 +87,15 @@ async def _people(
     logins: Sequence[str],
     *,
     window: Interval,
-    around: timedelta,
+    end: str,
+    around: timedelta = timedelta(),
 ) -> list[Person]:
     asked = await people(tx, logins, field="logins")
     hours = await _hours(tx, list(asked))
     wider = Interval(window.start - around, window.end + around)
     busy: dict[UUID, list[Interval]] = {user_id: [] for user_id in asked.values()}
-    for one in await touching(tx, caller, asked.values(), window=wider, only_busy=True):
+    found = await touching(tx, caller, asked.values(), window=wider, end=end, only_busy=True)
+    for one in found:
         for happening in one.series.between(wider.start, wider.end):
             interval = Interval(happening.start, happening.end)
             for user_id in one.coming(happening.original_start):

@@ -22,6 +22,10 @@ from notilog.users.caller import Caller
 from notilog.users.tables import UserRow
 
 MOST_OCCURRENCES = 100_000
+TOO_MANY = (
+    f"the window may hold more than {MOST_OCCURRENCES:,} occurrences;"
+    " ask for a shorter one, or for fewer people"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ async def touching(
     user_ids: Collection[UUID],
     *,
     window: Interval,
+    end: str = "to",
     only_busy: bool = False,
 ) -> list[Touching]:
     """The events of these people; some may have no occurrence in the window after all.
@@ -57,13 +62,15 @@ async def touching(
     ``only_busy`` leaves out those that take nobody's time.
 
     Raises:
-        Invalid: the window has more than `MOST_OCCURRENCES`.
+        Invalid: the window has more than `MOST_OCCURRENCES`; ``end`` is the field that is named.
     """
     statement = _events(caller, user_ids, window).limit(MOST_OCCURRENCES + 1)
     if only_busy:
         statement = statement.where(EventRow.busy)
     rows = (await tx.execute(statement)).all()
-    _check_few(sum(most_between(row.schedule, window.start, window.end) for row, _, _ in rows))
+    most = sum(most_between(row.schedule, window.start, window.end) for row, _, _ in rows)
+    if most > MOST_OCCURRENCES:
+        raise Invalid.field(end, TOO_MANY)
     ids = [row.id for row, _, _ in rows]
     changed = await overrides.loaded(tx, ids, since=window.start)
     decisions = await _decisions(tx, ids, user_ids)
@@ -80,15 +87,6 @@ async def touching(
         )
         for row, author, takes_part_ in rows
     ]
-
-
-def _check_few(occurrences: int) -> None:
-    if occurrences > MOST_OCCURRENCES:
-        raise Invalid.field(
-            "to",
-            f"the window may hold more than {MOST_OCCURRENCES:,} occurrences;"
-            " ask for a shorter one, or for fewer people",
-        )
 
 
 def _with_author(decisions: dict[UUID, str], author: UUID, asked: set[UUID]) -> dict[UUID, str]:

@@ -5,7 +5,7 @@ one that happens twice means the first time.
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from operator import lt
 from zoneinfo import ZoneInfo

@@ -32,14 +32,14 @@ async def series(ann: Person, ben: Person) -> dict[str, Any]:
     return await made(ann, **STANDUP)
 
 
-async def listed(person: Person, **params: object) -> list[dict[str, Any]]:
+async def listed(person: Person, **params: str) -> list[dict[str, Any]]:
     answer = await person.api.get("events", params={**TWO_WEEKS, **params})
     assert answer.status_code == 200, answer.text
     items: list[dict[str, Any]] = answer.json()["items"]
     return items
 
 
-async def starts(person: Person, **params: object) -> list[str]:
+async def starts(person: Person, **params: str) -> list[str]:
     return [item["start_time"] for item in await listed(person, **params)]
 
 

@@ -67,7 +67,7 @@ def test_the_next_reminder_is_the_first_of_all(
     coming = [fire for fire in all_fires(schedule, offset, around=since) if fire.at >= since]
     assert next_fire(schedule, offset, since=since) == coming[0]
     for fire, following in pairwise(coming[:9]):
-        found = following_fire(schedule, offset, start=fire.occurrence_start)
+        found = following_fire(schedule, offset, after=fire)
         assert found == following
 
 
@@ -89,7 +89,7 @@ def test_reminders_that_the_clocks_jump_over_are_each_given_once() -> None:
         due = local_of(fire.at, schedule.zone)
         start = local_of(fire.occurrence_start, schedule.zone)
         walls.append((f"{due:%H:%M}", f"{start:%H:%M}"))
-        fire = following_fire(schedule, parse("1d"), start=fire.occurrence_start)
+        fire = following_fire(schedule, parse("1d"), after=fire)
     assert walls == [
         ("03:00", "02:00"),
         ("03:00", "03:00"),
@@ -109,5 +109,6 @@ def test_after_the_last_occurrence_there_is_none(text: str) -> None:
     offset = parse(text)
     fire = next_fire(schedule, offset, since=at("2026-11-01T00:00Z"))
     assert fire == Fire(schedule.starts_at, offset.before(schedule.starts_at, schedule.zone))
-    assert following_fire(schedule, offset, start=schedule.starts_at) is None
+    assert fire is not None
+    assert following_fire(schedule, offset, after=fire) is None
     assert next_fire(schedule, offset, since=at("2026-11-20T09:00:01Z")) is None
