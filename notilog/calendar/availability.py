@@ -91,7 +91,7 @@ async def _people(
     around: timedelta = timedelta(),
 ) -> list[Person]:
     asked = await people(tx, logins, field="logins")
-    hours = await _hours(tx, list(asked))
+    hours = await hours_of(tx, list(asked))
     wider = Interval(window.start - around, window.end + around)
     busy: dict[UUID, list[Interval]] = {user_id: [] for user_id in asked.values()}
     found = await touching(tx, caller, asked.values(), window=wider, end=end, only_busy=True)
@@ -104,9 +104,10 @@ async def _people(
     return [Person(login, busy[user_id], outside[login]) for login, user_id in asked.items()]
 
 
-async def _hours(
+async def hours_of(
     tx: AsyncSession, logins: Sequence[str]
 ) -> dict[str, tuple[WorkDays | None, ZoneInfo]]:
+    """When each of these people works, if they have said so, and by the clocks of which zone."""
     statement = select(UserRow.login, UserRow.work_days, UserRow.timezone).where(
         UserRow.login.in_(logins)
     )
