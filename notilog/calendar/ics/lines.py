@@ -53,7 +53,6 @@ class Component:
     line: int
     lines: list[Line] = field(default_factory=list)
     components: list["Component"] = field(default_factory=list)
-    raw: list[str] = field(default_factory=list)
 
     def properties(self) -> list[Property]:
         """The properties in order.
@@ -62,6 +61,14 @@ class Component:
             MalformedCalendar: a line is none.
         """
         return [property_of(line) for line in self.lines]
+
+    def texts(self) -> Iterator[str]:
+        """The content lines of all of it, unfolded."""
+        yield f"BEGIN:{self.name}"
+        yield from (line.text for line in self.lines)
+        for component in self.components:
+            yield from component.texts()
+        yield f"END:{self.name}"
 
 
 def property_of(line: Line) -> Property:
@@ -104,7 +111,6 @@ def calendars_of(text: bytes) -> list[Component]:
                 _end(line, name.strip().upper(), open_ones, found)
             case _ if open_ones:
                 open_ones[-1].lines.append(line)
-                _keep(line.text, open_ones)
             case _:
                 raise MalformedCalendar.at(
                     line.number, f"must be BEGIN:VCALENDAR, not {shown(line.text)}"
@@ -126,7 +132,6 @@ def _begin(line: Line, name: str, open_ones: list[Component]) -> None:
     if open_ones:
         open_ones[-1].components.append(component)
     open_ones.append(component)
-    _keep(f"BEGIN:{name}", open_ones)
 
 
 def _end(line: Line, name: str, open_ones: list[Component], found: list[Component]) -> None:
@@ -137,17 +142,9 @@ def _end(line: Line, name: str, open_ones: list[Component], found: list[Componen
         raise MalformedCalendar.at(
             line.number, f"must be END:{begun.name}, begun on line {begun.line}, not END:{name}"
         )
-    _keep(f"END:{name}", open_ones)
     ended = open_ones.pop()
     if not open_ones:
         found.append(ended)
-
-
-def _keep(text: str, open_ones: list[Component]) -> None:
-    """Remember the line as part of the event that it stands in."""
-    for component in open_ones:
-        if component.name == "VEVENT":
-            component.raw.append(text)
 
 
 def _content_lines(text: bytes) -> Iterator[Line]:

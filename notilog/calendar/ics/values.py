@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
-from notilog.calendar.drafts import EARLIEST_YEAR, LATEST_YEAR
+from notilog.calendar.drafts import EARLIEST_YEAR, LATEST_YEAR, Moment
 from notilog.calendar.offsets import parse as parsed_offset
 
 _ESCAPE: Final = re.compile(r"\\([\\,;nN])")
@@ -126,6 +126,13 @@ def date_text(day: date) -> str:
 
 def time_text(local: datetime) -> str:
     return f"{local:%Y%m%dT%H%M%S}"
+
+
+def length_of(start: Moment, end: Moment) -> timedelta:
+    """The time between two instants, or two dates."""
+    if isinstance(start, datetime) and isinstance(end, datetime):
+        return end - start
+    return date(end.year, end.month, end.day) - date(start.year, start.month, start.day)
 
 
 def midnight(day: date) -> datetime:

@@ -12,6 +12,7 @@ from notilog.calendar.ics.malformed import MalformedCalendar
 from notilog.calendar.ics.values import (
     Written,
     duration_of,
+    length_of,
     midnight,
     moment_of,
     offset_between,
@@ -52,7 +53,7 @@ class Vevent:
 
     @property
     def raw(self) -> str:
-        return "\n".join(self.component.raw)
+        return "\n".join(self.component.texts())
 
     @property
     def all_day(self) -> bool:
@@ -156,7 +157,7 @@ class Vevent:
 
     def added(self) -> Iterator[tuple[Moment, Moment]]:
         """The occurrences that RDATE adds; those without an end of their own last as the first."""
-        duration = self.ends() - self.starts
+        duration = length_of(self.starts, self.ends())
         for prop, text in self.dates("RDATE"):
             first, slash, last = text.partition("/")
             written = _valued(prop, first, moment_of)
