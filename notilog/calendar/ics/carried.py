@@ -43,12 +43,16 @@ def properties_carried(
 def components_carried(raw: str, *, start: Moment, end: Moment, zone: ZoneInfo) -> list[str]:
     """The components of a raw VEVENT, without alarms that are an offset before the start."""
     component = _component(raw)
+    parts = component.components if component else []
     return [
-        text
-        for part in (component.components if component else ())
-        if not _is_offset(part, start, end, zone)
-        for text in part.texts()
+        text for part in parts if not _is_offset(part, start, end, zone) for text in part.texts()
     ]
+
+
+def all_components(raw: str) -> list[str]:
+    """The components of a raw VEVENT."""
+    component = _component(raw)
+    return [text for part in (component.components if component else ()) for text in part.texts()]
 
 
 def _denied(prop: Property, busy: bool, known: frozenset[str]) -> bool:  # noqa: FBT001 -- private

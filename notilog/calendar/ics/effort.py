@@ -15,7 +15,7 @@ from dateutil.rrule import rrulestr
 from notilog.calendar.ics.rule import Rule
 
 # Microseconds or so, on one core, that all rules of a file may take.
-MOST_EFFORT: Final = 6_000_000
+MOST_EFFORT: Final = 4_000_000
 
 _CYCLE: Final = 400
 _LATEST_START: Final = 9800

@@ -35,8 +35,8 @@ class ImportedEvent:
     Attributes:
         timezone: the key of a zone of the IANA database.
         busy: whether the time is taken.
-        excluded: starts of occurrences that do not happen.
-        added: starts and ends of occurrences beyond the repetition.
+        excluded: starts of occurrences that do not happen, in order.
+        added: starts and ends of occurrences beyond the repetition, in order.
         notifications: offsets of reminders, such as ``15m``.
         attendees: the address and the PARTSTAT of each.
         organizer: an address, or empty.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -128,7 +128,7 @@ def _event(vevent: Vevent, changed: list[Vevent], effort: Effort) -> ImportedEve
         cancelled=vevent.cancelled,
         repetition=repeats.repetition if repeats else None,
         excluded=_excluded(vevent, repeats),
-        added=_limited(vevent, "RDATE", tuple(dict.fromkeys(vevent.added()))),
+        added=_limited(vevent, "RDATE", tuple(sorted(set(vevent.added())))),
         overrides=tuple(
             _override(one, original_start, master=vevent)
             for (original_start, _), one in _newest(changed, master=vevent).items()
@@ -199,8 +199,7 @@ def _repeats(vevent: Vevent, effort: Effort) -> Repeats | None:
 def _excluded(vevent: Vevent, repeats: Repeats | None) -> tuple[datetime, ...]:
     named = (vevent.original_start(prop, text, vevent) for prop, text in vevent.dates("EXDATE"))
     beyond = (instant_of(local, vevent.zone) for local in (repeats.beyond if repeats else ()))
-    found = dict.fromkeys([*named, *beyond])
-    return _limited(vevent, "EXDATE", tuple(at.astimezone(UTC) for at in found))
+    return _limited(vevent, "EXDATE", tuple(sorted({*named, *beyond})))
 
 
 def _limited(vevent: Vevent, name: str, found: tuple[Found, ...]) -> tuple[Found, ...]:

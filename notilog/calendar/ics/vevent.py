@@ -212,7 +212,7 @@ def vevent_of(component: Component, zones: Zones, *, cancels: bool = False) -> V
     by_name: dict[str, list[Property]] = {}
     for prop in component.properties():
         by_name.setdefault(prop.name, []).append(prop)
-    uid = by_name["UID"][-1].value.strip() if "UID" in by_name else ""
+    uid = text_of(by_name["UID"][-1].value).strip() if "UID" in by_name else ""
     if not uid:
         raise MalformedCalendar.at(component.line, "the event has no UID")
     if "DTSTART" not in by_name:

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from icalendar.parser import Contentline, Parameters
 
-from notilog.calendar.ics.carried import components_carried, properties_carried
+from notilog.calendar.ics.carried import all_components, components_carried, properties_carried
 from notilog.calendar.ics.exported import ExportedEvent, ExportedOverride, Person
 from notilog.calendar.ics.recur import recur_of
 from notilog.calendar.ics.times import Times, utc_text
@@ -121,6 +121,10 @@ def _override(override: ExportedOverride, event: ExportedEvent, times: Times) ->
             url="",
             known=_known(event),
         )
+        yield from all_components(override.raw)
+    else:
+        for alarm in event.alarms:
+            yield from _alarm(alarm, override.name)
     yield "END:VEVENT"
 
 
