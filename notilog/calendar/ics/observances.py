@@ -1,5 +1,6 @@
 """What a VTIMEZONE says about offsets, to compare it with the zones that are known. Pure."""
 
+from calendar import monthrange
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -95,8 +96,11 @@ def _repeated(prop: Property | None, start: datetime, year: int) -> list[datetim
     if rule.freq != "YEARLY" or rule.interval > 1 or not rule.by.keys() <= _ONSET_PARTS:
         raise ValueError("the RRULE of a time zone must be a plain yearly one")
     if start.year < year - 1:
-        day = 1 if rule.by else min(start.day, 28)
-        start = start.replace(year=year - 1, month=1 if rule.by else start.month, day=day)
+        # Nothing before these years is wanted, and it would take long to get there.
+        says_day = bool(rule.by.keys() - {"BYMONTH"})
+        first_day = 1 if says_day else min(start.day, monthrange(year - 1, start.month)[1])
+        month = 1 if says_day and "BYMONTH" in rule.by else start.month
+        start = start.replace(year=year - 1, month=month, day=first_day)
     last = rule.until.local + _DAY if rule.until else datetime.max  # noqa: DTZ901 -- UTC, naive
     first_of_next = datetime(year + 1, 1, 1)  # noqa: DTZ001 -- a wall clock
     found = rrulestr(rule.text, dtstart=start).between(start, first_of_next, inc=True)
