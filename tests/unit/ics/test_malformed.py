@@ -137,10 +137,10 @@ def test_limits() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        b"\n" * lines.LARGEST_FILE,
+        b"\n" * (lines.LARGEST_FILE // 4),
         b"BEGIN:VCALENDAR" + b"\n " * (lines.LARGEST_FILE // 2 - 20),
-        b"BEGIN:VCALENDAR\n" + b"A:\n" * (lines.LARGEST_FILE // 9),
-        b"BEGIN:VCALENDAR\n" + b"BEGIN:X\nEND:X\n" * (lines.LARGEST_FILE // 42),
+        b"BEGIN:VCALENDAR\n" + b"A:\n" * (lines.LARGEST_FILE // 18),
+        b"BEGIN:VCALENDAR\n" + b"BEGIN:X\nEND:X\n" * (lines.LARGEST_FILE // 84),
         calendar("DTSTART:20261120\nX" + ';A="' * 250_000 + ":"),
         calendar("DTSTART:20261120\nX" + ";A=" * 300_000 + ":"),
         calendar("DTSTART:20261120\nRDATE:" + "," * 1_000_000),
@@ -171,7 +171,7 @@ PIECES = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow], deadline=5000)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow], deadline=5000)
 @given(
     sample=st.sampled_from(sorted(SAMPLES)),
     edits=st.lists(

@@ -174,7 +174,7 @@ def _overrides(
     return found
 
 
-@settings(max_examples=150, deadline=2000)
+@settings(max_examples=100, deadline=2000)
 @given(event=events())
 def test_what_is_written_is_read_back(event: ImportedEvent) -> None:
     overrides = [replace(o, cancelled=o.cancelled or event.cancelled) for o in event.overrides]
@@ -297,7 +297,7 @@ def test_work_days_beyond_a_rule_are_dates() -> None:
     assert read(text, floating=TOKYO)[0].added == added
 
 
-@settings(max_examples=60, deadline=4000)
+@settings(max_examples=40, deadline=4000)
 @given(
     repetition=REPETITIONS,
     local=st.datetimes(datetime(2020, 1, 1, 12), datetime(2030, 1, 1)),  # noqa: DTZ001 -- a wall clock
