@@ -9,7 +9,7 @@ from uuid import UUID
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from notilog.notifications.channels.channel import Message
+from notilog.notifications.channels.channel import Calendar, Message
 from notilog.notifications.channels.mime import composed, encoded_words
 
 ID = UUID("0190d2f0-0000-7000-8000-000000000000")
@@ -17,8 +17,10 @@ NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
 
 
-def parsed(title: str, text: str, html: str = "<p>") -> EmailMessage:
-    message = Message(ID, "reminder", title, text, html, "en", NOW, {})
+def parsed(
+    title: str, text: str, html: str = "<p>", calendar: Calendar | None = None
+) -> EmailMessage:
+    message = Message(ID, "reminder", title, text, html, "en", NOW, {}, calendar)
     raw = composed(
         message, sender="NotiLog <notilog@example.org>", to="a@b.c", host="example.org", date=NOW
     )
@@ -58,3 +60,35 @@ def test_headers_say_who_when_and_which() -> None:
 def test_encoded_words_never_hold_a_line_break_or_half_a_character(value: str) -> None:
     lines = encoded_words(value).split("\r\n ")
     assert all(line.isascii() and line.isprintable() and len(line) <= 75 for line in lines)
+
+
+@given(text=TEXT)
+@example(text="BEGIN:VCALENDAR\r\nSUMMARY:Планёрка\r\nEND:VCALENDAR\r\n")
+@example(text="--=_notilog--\r\n--=_invitation--\r\n")
+def test_an_invitation_is_an_alternative_and_a_file(text: str) -> None:
+    mail = parsed("Lunch", "text", calendar=Calendar("REQUEST", text))
+    assert mail.get_content_type() == "multipart/mixed"
+    alternatives, attachment = mail.iter_parts()
+    assert isinstance(alternatives, EmailMessage)
+    assert alternatives.get_content_type() == "multipart/alternative"
+    *_, invitation = alternatives.iter_parts()
+    assert invitation["Content-Type"] == 'text/calendar; charset="utf-8"; method="REQUEST"'
+    assert attachment["Content-Type"] == 'application/ics; name="invite.ics"'
+    assert attachment.get_content_disposition() == "attachment"
+    assert attachment.get_filename() == "invite.ics"
+    for part in (invitation, attachment):
+        payload = part.get_payload(decode=True)
+        assert isinstance(payload, bytes)
+        assert payload.decode() == text
+
+
+def test_a_message_without_an_invitation_has_only_its_texts() -> None:
+    message = Message(ID, "reminder", "Lunch", "text", "<p>", "en", NOW, {})
+    raw = composed(message, sender="n@e.org", to="a@b.c", host="e.org", date=NOW)
+    assert raw.partition(b"MIME-Version: 1.0\r\n")[2] == (
+        b'Content-Type: multipart/alternative; boundary="=_notilog"\r\n\r\n'
+        b"--=_notilog\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        b"Content-Transfer-Encoding: base64\r\n\r\ndGV4dA==\r\n"
+        b"--=_notilog\r\nContent-Type: text/html; charset=utf-8\r\n"
+        b"Content-Transfer-Encoding: base64\r\n\r\nPHA+\r\n--=_notilog--\r\n"
+    )

@@ -3,10 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 from uuid import UUID
 
 from notilog.config import Section
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """An invitation or its withdrawal for programs: iCalendar text and its METHOD."""
+
+    method: Literal["PUBLISH", "REQUEST", "CANCEL"]
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +22,8 @@ class Message:
     """A text ready to be sent; ``id`` is the delivery's, the same at every attempt.
 
     Channels put the id where the receiver can see a repetition: Message-ID, Idempotency-Key.
-    ``data`` is for programs that receive it, the rest is for people.
+    ``data`` is for programs that receive it, ``calendar`` for those that keep a calendar; the rest
+    is for people.
     """
 
     id: UUID
@@ -25,6 +34,7 @@ class Message:
     language: str
     due_at: datetime
     data: Mapping[str, Any]
+    calendar: Calendar | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ WORD_BYTES = 39
 # Bytes of UTF-8 that stand within a character.
 CONTINUATION = range(0x80, 0xC0)
 BOUNDARY = "=_notilog"
+OUTER_BOUNDARY = "=_invitation"
 
 
 def composed(message: Message, *, sender: str, to: str, host: str, date: datetime) -> bytes:
@@ -24,7 +25,6 @@ def composed(message: Message, *, sender: str, to: str, host: str, date: datetim
 
     ``sender`` and ``to`` must be plain ASCII addresses without control characters.
     """
-    text, html = _body(message.text), _body(message.html)
     return (
         f"From: {sender}\r\n"
         f"To: {to}\r\n"
@@ -34,18 +34,45 @@ def composed(message: Message, *, sender: str, to: str, host: str, date: datetim
         f"Content-Language: {message.language}\r\n"
         "Auto-Submitted: auto-generated\r\n"
         "MIME-Version: 1.0\r\n"
+        f"{_with_invitation(message) if message.calendar else _alternatives(message)}"
+    ).encode("ascii")
+
+
+def _with_invitation(message: Message) -> str:
+    """The alternatives, and the calendar once more as a file.
+
+    Google and Outlook show buttons for the alternative; other programs offer the file.
+    """
+    text = message.calendar.text if message.calendar else ""
+    return (
+        f'Content-Type: multipart/mixed; boundary="{OUTER_BOUNDARY}"\r\n'
+        "\r\n"
+        f"--{OUTER_BOUNDARY}\r\n"
+        f"{_alternatives(message)}"
+        f"--{OUTER_BOUNDARY}\r\n"
+        'Content-Type: application/ics; name="invite.ics"\r\n'
+        'Content-Disposition: attachment; filename="invite.ics"\r\n'
+        f"{_body(text)}"
+        f"--{OUTER_BOUNDARY}--\r\n"
+    )
+
+
+def _alternatives(message: Message) -> str:
+    """The text in its forms, the richest last."""
+    parts = [
+        ("text/plain; charset=utf-8", message.text),
+        ("text/html; charset=utf-8", message.html),
+    ]
+    if message.calendar is not None:
+        calendar = message.calendar
+        parts.append((f"text/calendar; charset=utf-8; method={calendar.method}", calendar.text))
+    written = (f"--{BOUNDARY}\r\nContent-Type: {kind}\r\n{_body(text)}" for kind, text in parts)
+    return (
         f'Content-Type: multipart/alternative; boundary="{BOUNDARY}"\r\n'
         "\r\n"
-        f"--{BOUNDARY}\r\n"
-        "Content-Type: text/plain; charset=utf-8\r\n"
-        "Content-Transfer-Encoding: base64\r\n"
-        f"\r\n{text}"
-        f"--{BOUNDARY}\r\n"
-        "Content-Type: text/html; charset=utf-8\r\n"
-        "Content-Transfer-Encoding: base64\r\n"
-        f"\r\n{html}"
+        f"{''.join(written)}"
         f"--{BOUNDARY}--\r\n"
-    ).encode("ascii")
+    )
 
 
 def encoded_words(value: str) -> str:
@@ -63,4 +90,6 @@ def encoded_words(value: str) -> str:
 
 
 def _body(text: str) -> str:
-    return encodebytes(text.encode("utf-8", "replace")).decode().replace("\n", "\r\n")
+    """The last header of a part, and its body."""
+    encoded = encodebytes(text.encode("utf-8", "replace")).decode().replace("\n", "\r\n")
+    return f"Content-Transfer-Encoding: base64\r\n\r\n{encoded}"

@@ -1,0 +1,1 @@
+"""Calendars as files: reading what other programs export, writing what they understand."""
