@@ -16,7 +16,7 @@ from time import perf_counter
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from dateutil.rrule import FR, MO, TH, TU, WE, WEEKLY, rrule
+from dateutil.rrule import DAILY, rrule
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bench.row import Row
@@ -51,7 +51,6 @@ WINDOW: Final = Interval(
 LOGINS: Final = [f"person{number}" for number in range(PEOPLE)]
 MEETINGS: Final = ((9, 11), (11, 13), (13, 15), (15, 17), (17, 18))
 OFFICE: Final = {"day_from": "mon", "day_to": "fri", "time_from": "09:00", "time_to": "18:00"}
-WEEKDAYS: Final = (MO, TU, WE, TH, FR)
 HOUR: Final = timedelta(hours=1)
 
 
@@ -102,7 +101,7 @@ async def _sends_nothing(wakeup: Wakeup) -> None:
 
 
 async def _calendars() -> Caller:
-    """Everybody meets somebody all day, on every working day since ten years."""
+    """Everybody meets somebody all day, every day since ten years."""
     callers = [await _person(login) for login in LOGINS]
     for caller in callers:
         for start, end in MEETINGS:
@@ -110,7 +109,7 @@ async def _calendars() -> Caller:
                 name="Meeting",
                 start_time=datetime.combine(FIRST_DAY, time(start), ZONE),
                 end_time=datetime.combine(FIRST_DAY, time(end), ZONE),
-                repetition=Repetition(type="weekly", weekly_days=(0, 1, 2, 3, 4)),
+                repetition=Repetition(type="daily"),
             )
             async with transaction() as tx:
                 await events.create(tx, caller, draft=draft, now=clock.now())
@@ -170,7 +169,7 @@ async def _peers(tx: AsyncSession, caller: Caller) -> Free | Reason:
 
 
 def _by_dateutil(event: EventRow) -> Iterator[Interval]:
-    rule = rrule(WEEKLY, byweekday=WEEKDAYS, dtstart=event.start_local)
+    rule = rrule(DAILY, dtstart=event.start_local)
     begin, end = (
         moment.astimezone(ZONE).replace(tzinfo=None) for moment in (WINDOW.start, WINDOW.end)
     )

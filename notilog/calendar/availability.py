@@ -1,6 +1,6 @@
 """When people are busy, and the nearest time at which all of them are free."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
@@ -14,7 +14,7 @@ from notilog.calendar.drafts import EARLIEST_YEAR, LATEST_YEAR
 from notilog.calendar.free_time import HORIZON, Free, Person, Reason, nearest_free
 from notilog.calendar.intervals import Interval, merged
 from notilog.calendar.participation import people
-from notilog.calendar.touching import touching
+from notilog.calendar.touching import Touching, touching
 from notilog.calendar.work_hours import WorkDays, outside_each
 from notilog.errors import Invalid
 from notilog.users.caller import Caller
@@ -96,12 +96,21 @@ async def _people(
     busy: dict[UUID, list[Interval]] = {user_id: [] for user_id in asked.values()}
     found = await touching(tx, caller, asked.values(), window=wider, end=end, only_busy=True)
     for one in found:
-        for happening in one.series.between(wider.start, wider.end):
-            interval = Interval(happening.start, happening.end)
-            for user_id in one.coming(happening.original_start):
-                busy[user_id].append(interval)
+        for user_id, intervals in _taken(one, wider):
+            busy[user_id] += intervals
     outside = outside_each(hours, window=window)
     return [Person(login, busy[user_id], outside[login]) for login, user_id in asked.items()]
+
+
+def _taken(one: Touching, window: Interval) -> Iterator[tuple[UUID, list[Interval]]]:
+    """The time that the event takes of each person who comes."""
+    if not one.apart:
+        intervals = one.series.intervals(window.start, window.end)
+        yield from ((user_id, intervals) for user_id in one.coming())
+        return
+    for happening in one.series.between(window.start, window.end):
+        interval = Interval(happening.start, happening.end)
+        yield from ((user_id, [interval]) for user_id in one.coming(happening.original_start))
 
 
 async def hours_of(

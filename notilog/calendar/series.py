@@ -9,6 +9,7 @@ from datetime import datetime
 from heapq import merge
 from operator import attrgetter
 
+from notilog.calendar.intervals import Interval
 from notilog.calendar.occurrences import (
     Fire,
     Schedule,
@@ -16,6 +17,7 @@ from notilog.calendar.occurrences import (
     is_occurrence,
     next_fire,
     occurrences_between,
+    starts_between,
 )
 from notilog.calendar.offsets import Offset
 
@@ -76,6 +78,15 @@ class Series:
             key=_order,
         )
         return merge(regular, changed, key=_order)
+
+    def intervals(self, start: datetime, end: datetime) -> list[Interval]:
+        """The time that `between` takes, found faster when nothing was changed."""
+        schedule = self.schedule
+        if self.overrides or schedule.all_day:
+            return [Interval(one.start, one.end) for one in self.between(start, end)]
+        duration = schedule.duration
+        begins = starts_between(schedule, start - duration, end)
+        return [Interval(begin, begin + duration) for begin in begins]
 
     def at(self, original_start: datetime) -> Happening | None:
         """The occurrence of that name; None when there is none, or it is cancelled."""

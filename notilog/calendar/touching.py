@@ -42,9 +42,12 @@ class Touching:
     decisions: dict[UUID, str]
     apart: dict[datetime, dict[UUID, str]]
 
-    def coming(self, original_start: datetime, *, caller: UUID | None = None) -> list[UUID]:
-        """Who takes part in the occurrence; the caller counts even when they have declined."""
-        decided = self.decisions | self.apart.get(original_start, {})
+    def coming(
+        self, original_start: datetime | None = None, *, caller: UUID | None = None
+    ) -> list[UUID]:
+        """Who takes part in the occurrence, or usually; the caller even when they have declined."""
+        apart = self.apart.get(original_start) if original_start else None
+        decided = self.decisions | apart if apart else self.decisions
         return [id_ for id_, decision in decided.items() if decision != "no" or id_ == caller]
 
 
@@ -68,24 +71,25 @@ async def touching(
     if only_busy:
         statement = statement.where(EventRow.busy)
     rows = (await tx.execute(statement)).all()
-    most = sum(most_between(row.schedule, window.start, window.end) for row, _, _ in rows)
+    schedules = [row.schedule for row, _, _ in rows]
+    most = sum(most_between(one, window.start, window.end) for one in schedules)
     if most > MOST_OCCURRENCES:
         raise Invalid.field(end, TOO_MANY)
     ids = [row.id for row, _, _ in rows]
     changed = await overrides.loaded(tx, ids, since=window.start)
     decisions = await _decisions(tx, ids, user_ids)
-    apart = await _apart(tx, ids, user_ids, since=window.start)
+    apart = await _apart(tx, list(changed), user_ids, since=window.start)
     asked = set(user_ids)
     return [
         Touching(
             row,
             author,
             takes_part_,
-            Series(row.schedule, changed[row.id]),
+            Series(schedule, changed[row.id]),
             _with_author(decisions[row.id], row.author_id, asked),
             apart[row.id],
         )
-        for row, author, takes_part_ in rows
+        for (row, author, takes_part_), schedule in zip(rows, schedules, strict=True)
     ]
 
 
@@ -141,7 +145,10 @@ async def _decisions(
 async def _apart(
     tx: AsyncSession, events: Collection[UUID], user_ids: Collection[UUID], *, since: datetime
 ) -> dict[UUID, dict[datetime, dict[UUID, str]]]:
+    """What was decided of single occurrences, each of which then has an override."""
     found: dict[UUID, dict[datetime, dict[UUID, str]]] = defaultdict(lambda: defaultdict(dict))
+    if not events:
+        return found
     row = OccurrenceDecisionRow
     statement = (
         select(row.event_id, row.original_start, row.user_id, row.decision)
