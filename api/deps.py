@@ -50,6 +50,15 @@ async def signed_in(secret: Presented) -> Caller:
     Raises:
         Unauthenticated: nobody holds this session id or token any more.
     """
+    return await caller_of(secret)
+
+
+async def caller_of(secret: str) -> Caller:
+    """Who holds this session id or token.
+
+    Raises:
+        Unauthenticated: nobody holds it any more.
+    """
     caller = await _caller_behind(secret)
     if caller is None:
         raise Unauthenticated("this session or token is not known, or has expired")

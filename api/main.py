@@ -12,6 +12,7 @@ from api.log_publisher import open_log_publisher
 from api.producer import Producer
 from api.readiness import Readiness
 from api.routes import (
+    calendars,
     channels,
     deliveries,
     events,
@@ -38,6 +39,7 @@ ROUTERS: list[APIRouter] = [
     events.router,
     occurrences.router,
     funcs.router,
+    calendars.router,
     deliveries.router,
     channels.router,
     logs.router,

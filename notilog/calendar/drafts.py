@@ -107,6 +107,29 @@ def _repeated(once: Schedule, repetition: Repetition) -> Schedule:
     return replaced(once, start_local=first, starts_at=starts_at, repetition=repetition)
 
 
+def imported_schedule(
+    start: Moment,
+    end: Moment,
+    *,
+    timezone: str,
+    all_day: bool,
+    repetition: Repetition | None,
+) -> Schedule:
+    """The schedule of an imported event, whose start is kept even if its rule does not match it.
+
+    Raises:
+        Invalid: as `schedule_of`.
+    """
+    return replaced(_once(start, end, timezone=timezone, all_day=all_day), repetition=repetition)
+
+
+def instant_in(moment: Moment, zone: ZoneInfo) -> datetime:
+    """The instant, in UTC, that is meant: of a date its midnight in the zone."""
+    if isinstance(moment, datetime):
+        return moment.astimezone(UTC)
+    return instant_of(datetime.combine(moment, time()), zone)
+
+
 def changed_schedule(schedule: Schedule, changes: Changes) -> Schedule:
     """The schedule after the changes; what they do not name stays, instants in another zone too.
 

@@ -47,7 +47,7 @@ async def change_following(
     if original_start == event.starts_at:
         continued = event
     else:
-        continued = await _split(tx, event, original_start=original_start, now=now)
+        continued = await split(tx, event, original_start=original_start, now=now)
     await events.apply(tx, continued, changes, now=now)
     if continued is not event:
         coming = await participation.coming(tx, event)
@@ -76,7 +76,7 @@ async def cancel_following(
     held = await rules.hold(tx, event.id)
     waiting = await rules.unsent(tx, event.id)
     await overrides.forget(tx, event.id, originals_from=original_start)
-    await _end_before(tx, event, original_start=original_start, now=now)
+    await end_before(tx, event, original_start=original_start, now=now)
     await deliveries.withdraw(tx, event.id, occurrences_from=original_start)
     await rules.replan(tx, event, held=held, waiting=waiting, now=now)
     coming = await participation.coming(tx, event)
@@ -98,7 +98,7 @@ async def _held(
     return event
 
 
-async def _split(
+async def split(
     tx: AsyncSession, event: EventRow, *, original_start: datetime, now: datetime
 ) -> EventRow:
     """End the series before the occurrence, and let a copy of it go on from there."""
@@ -106,7 +106,7 @@ async def _split(
     waiting = await rules.unsent(tx, event.id)
     continued = await _copied(tx, event, original_start=original_start, now=now)
     await overrides.hand_over(tx, event.id, to=continued.id, originals_from=original_start)
-    await _end_before(tx, event, original_start=original_start, now=now)
+    await end_before(tx, event, original_start=original_start, now=now)
     await deliveries.withdraw(tx, event.id, occurrences_from=original_start)
     since = min((now, *waiting.values(), *(row.next_fire_at or now for row in held)))
     copies = [Rule(offsets.parse(row.before), row.channel) for row in held]
@@ -144,7 +144,7 @@ async def _copied(
     return continued
 
 
-async def _end_before(
+async def end_before(
     tx: AsyncSession, event: EventRow, *, original_start: datetime, now: datetime
 ) -> None:
     """Let the series end on the day before; after an earlier one on that day cancel the rest."""

@@ -57,6 +57,12 @@ def of(decision: type[OccurrenceDecisionRow]) -> ColumnElement[bool]:
     )
 
 
+async def all_of(tx: AsyncSession, event_id: UUID) -> Overrides:
+    """Every override of an event."""
+    rows = await tx.scalars(select(OverrideRow).where(OverrideRow.event_id == event_id))
+    return {row.original_start: row.override for row in rows}
+
+
 async def series_of(tx: AsyncSession, event: EventRow, *, since: datetime) -> Series:
     """The event as it takes place from ``since`` on."""
     found = await loaded(tx, [event.id], since=since)
@@ -80,16 +86,22 @@ async def held(tx: AsyncSession, event: EventRow, happening: Happening) -> Overr
     """The row of an occurrence; made, and so far without a change, when there was none."""
     row = await tx.get(OverrideRow, (event.id, happening.original_start))
     if row is None:
-        row = OverrideRow(
-            event_id=event.id,
-            original_start=happening.original_start,
-            original_local=local_start(event.schedule, happening.original_start),
-            cancelled=False,
-            moved=False,
-            added=False,
-        )
-        place(row, event.schedule, happening.start, happening.end)
+        row = unchanged(event, happening)
         tx.add(row)
+    return row
+
+
+def unchanged(event: EventRow, happening: Happening) -> OverrideRow:
+    """A new row of an occurrence, so far without a change."""
+    row = OverrideRow(
+        event_id=event.id,
+        original_start=happening.original_start,
+        original_local=local_start(event.schedule, happening.original_start),
+        cancelled=False,
+        moved=False,
+        added=False,
+    )
+    place(row, event.schedule, happening.start, happening.end)
     return row
 
 

@@ -24,7 +24,10 @@ from notilog.calendar.offsets import Offset
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Override:
-    """One occurrence as it was changed; no name or description of its own is the series'."""
+    """One occurrence as it was changed; no name or description of its own is the series'.
+
+    ``raw`` is what an imported file said of it.
+    """
 
     original_start: datetime
     start: datetime
@@ -33,6 +36,7 @@ class Override:
     added: bool = False
     name: str | None = None
     description: str | None = None
+    raw: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,6 +163,7 @@ class OverrideRow(Row):
             added=self.added,
             name=self.name,
             description=self.description,
+            raw=self.ical_raw,
         )
 
 

@@ -13,10 +13,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog import jobs
-from notilog.calendar import participation
+from notilog.calendar import overrides, participation
+from notilog.calendar.exporting import invitation
 from notilog.calendar.participation import Replaced
-from notilog.calendar.series import Happening
-from notilog.calendar.tables import EventRow
+from notilog.calendar.series import Happening, Series
+from notilog.calendar.tables import EventRow, ParticipantRow
 from notilog.notifications import deliveries
 from notilog.notifications.channels import is_configured
 from notilog.notifications.deliveries import Decision
@@ -40,23 +41,37 @@ async def tell(
         return
     author = await tx.get_one(UserRow, event.author_id)
     everybody = {user_id for user_ids in whom.values() for user_id in user_ids}
-    people = {
-        user.id: user for user in await tx.scalars(select(UserRow).where(UserRow.id.in_(everybody)))
-    }
+    people = await _people(tx, event, everybody)
     content = _content(event, author, occurrence)
-    decisions = [
-        Decision(
-            kind=kind,
-            event_id=event.id,
-            user_id=user_id,
-            channel=_channel_of(people[user_id]),
-            priority=PRIORITY,
-            content=content,
-            due_at=now,
-        )
-        for kind, user_ids in whom.items()
-        for user_id in user_ids
-    ]
+    series = Series(event.schedule, (await overrides.all_of(tx, event.id)))
+    decisions = []
+    for kind, user_ids in whom.items():
+        is_off = kind == "cancellation" and occurrence is None
+        for user_id in user_ids:
+            guest, decision = people[user_id]
+            channel = _channel_of(guest)
+            mine = dict(content)
+            if channel == "email":
+                mine["calendar"] = invitation(
+                    event,
+                    series,
+                    author=author,
+                    guest=guest,
+                    decision=decision,
+                    cancelled=is_off,
+                    now=now,
+                )
+            decisions.append(
+                Decision(
+                    kind=kind,
+                    event_id=event.id,
+                    user_id=user_id,
+                    channel=channel,
+                    priority=PRIORITY,
+                    content=mine,
+                    due_at=now,
+                )
+            )
     await deliveries.decide(tx, decisions)
     for channel in {decision.channel for decision in decisions}:
         jobs.wake(deliveries.SEND, channel)
@@ -73,6 +88,22 @@ async def tell_of_change(
     if is_told:
         whom["update"] = await participation.coming(tx, event) - replaced.asked
     await tell(tx, event, whom, now=now)
+
+
+async def _people(
+    tx: AsyncSession, event: EventRow, user_ids: Collection[UUID]
+) -> dict[UUID, tuple[UserRow, str]]:
+    """These people and what they decided, as far as they are still asked."""
+    statement = (
+        select(UserRow, ParticipantRow.decision)
+        .outerjoin(
+            ParticipantRow,
+            (ParticipantRow.user_id == UserRow.id) & (ParticipantRow.event_id == event.id),
+        )
+        .where(UserRow.id.in_(user_ids))
+    )
+    found = (await tx.execute(statement)).all()
+    return {user.id: (user, decision or "undecided") for user, decision in found}
 
 
 def _channel_of(person: UserRow) -> str:

@@ -59,21 +59,23 @@ async def touching(
     window: Interval,
     end: str = "to",
     only_busy: bool = False,
+    most: int | None = MOST_OCCURRENCES,
 ) -> list[Touching]:
     """The events of these people; some may have no occurrence in the window after all.
 
     ``only_busy`` leaves out those that take nobody's time.
 
     Raises:
-        Invalid: the window has more than `MOST_OCCURRENCES`; ``end`` is the field that is named.
+        Invalid: the window has more than ``most``; ``end`` is the field that is named.
     """
-    statement = _events(caller, user_ids, window).limit(MOST_OCCURRENCES + 1)
+    statement = _events(caller, user_ids, window).limit(most and most + 1)
     if only_busy:
         statement = statement.where(EventRow.busy)
     rows = (await tx.execute(statement)).all()
     schedules = [row.schedule for row, _, _ in rows]
-    most = sum(most_between(one, window.start, window.end) for one in schedules)
-    if most > MOST_OCCURRENCES:
+    if most is not None and most < sum(
+        most_between(one, window.start, window.end) for one in schedules
+    ):
         raise Invalid.field(end, TOO_MANY)
     ids = [row.id for row, _, _ in rows]
     changed = await overrides.loaded(tx, ids, since=window.start)
@@ -101,8 +103,8 @@ def _events(
     caller: Caller, user_ids: Collection[UUID], window: Interval
 ) -> Select[EventRow, str, bool]:
     theirs = union_of(
-        select(EventRow.id).where(EventRow.author_id == _any_of(user_ids)),
-        select(ParticipantRow.event_id).where(ParticipantRow.user_id == _any_of(user_ids)),
+        select(EventRow.id).where(EventRow.author_id == any_of(user_ids)),
+        select(ParticipantRow.event_id).where(ParticipantRow.user_id == any_of(user_ids)),
     )
     return (
         select(EventRow, UserRow.login, takes_part(caller))
@@ -135,7 +137,7 @@ async def _decisions(
     found: dict[UUID, dict[UUID, str]] = defaultdict(dict)
     row = ParticipantRow
     statement = select(row.event_id, row.user_id, row.decision).where(
-        row.event_id == _any_of(events), row.user_id == _any_of(user_ids)
+        row.event_id == any_of(events), row.user_id == any_of(user_ids)
     )
     for event_id, user_id, decision in await tx.execute(statement):
         found[event_id][user_id] = decision
@@ -154,8 +156,8 @@ async def _apart(
         select(row.event_id, row.original_start, row.user_id, row.decision)
         .join(OverrideRow, overrides.of(row))
         .where(
-            row.event_id == _any_of(events),
-            row.user_id == _any_of(user_ids),
+            row.event_id == any_of(events),
+            row.user_id == any_of(user_ids),
             overrides.matters_from(since),
         )
     )
@@ -164,5 +166,6 @@ async def _apart(
     return found
 
 
-def _any_of(ids: Collection[UUID]) -> Any:
+def any_of(ids: Collection[UUID]) -> Any:
+    """What a column is compared with, to be one of these, however many."""
     return any_(bindparam(None, list(ids), type_=ARRAY(Uuid), unique=True))

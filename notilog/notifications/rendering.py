@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from notilog.notifications.channels.channel import Message
+from notilog.notifications.channels.channel import Calendar, Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class Words:
     months: tuple[str, ...]
     all_day: str
     late: str
+    tidings: dict[str, str]
     trial_title: str
     trial_text: str
 
@@ -32,6 +33,11 @@ LANGUAGES: dict[str, Words] = {
         ),
         all_day="all day",
         late="This reminder is late: it was due at {due}.",
+        tidings={
+            "invitation": "{author} invites you",
+            "update": "Changed by {author}",
+            "cancellation": "Cancelled by {author}",
+        },
         trial_title="A test message from NotiLog",
         trial_text="If you can read this, the channel works.",
     ),
@@ -43,6 +49,11 @@ LANGUAGES: dict[str, Words] = {
         ),
         all_day="весь день",
         late="Напоминание опоздало: оно должно было прийти {due}.",
+        tidings={
+            "invitation": "{author} приглашает вас",
+            "update": "Изменено ({author})",
+            "cancellation": "Отменено ({author})",
+        },
         trial_title="Проверочное сообщение NotiLog",
         trial_text="Если вы это читаете, канал работает.",
     ),
@@ -65,21 +76,12 @@ def reminder(
     ``content`` holds name, description, start and end (RFC 3339), timezone (of the event),
     all_day and before; ``timezone`` is the reader's.
     """
-    words = LANGUAGES.get(language, LANGUAGES[DEFAULT_LANGUAGE])
-    zone = ZoneInfo(timezone)
-    name = " ".join(str(content["name"]).split())
-    start = datetime.fromisoformat(content["start"])
-    end = datetime.fromisoformat(content["end"])
-    if content["all_day"]:
-        event_zone = ZoneInfo(content["timezone"])
-        began, when = _days(start.astimezone(event_zone), end.astimezone(event_zone), words)
-    else:
-        began, when = _hours(start.astimezone(zone), end.astimezone(zone), words, timezone)
-    lines = [name, when]
+    words = _words(language)
+    name, began, lines = _described(content, words, timezone)
     if late:
-        lines.append(words.late.format(due=_moment(due_at.astimezone(zone), words)))
-    if content["description"]:
-        lines += ["", str(content["description"])]
+        lines.insert(
+            2, words.late.format(due=_moment(due_at.astimezone(ZoneInfo(timezone)), words))
+        )
     return Message(
         id=delivery_id,
         kind="reminder",
@@ -92,9 +94,63 @@ def reminder(
     )
 
 
+def tidings(
+    delivery_id: UUID,
+    content: Mapping[str, Any],
+    *,
+    kind: str,
+    due_at: datetime,
+    late: bool,  # noqa: ARG001  # what happened is told all the same
+    language: str,
+    timezone: str,
+) -> Message:
+    """That somebody is asked to an event, or that it was changed or cancelled.
+
+    ``content`` is a reminder's, without before, and has the author's name; for a mail programme
+    also ``calendar``, with the method and text of a calendar file.
+    """
+    words = _words(language)
+    name, began, lines = _described(content, words, timezone)
+    news = words.tidings[kind].format(author=" ".join(str(content["author"]).split()))
+    lines.insert(2, news)
+    calendar = content.get("calendar")
+    return Message(
+        id=delivery_id,
+        kind=kind,
+        title=f"{news}: {name} — {began}",
+        text="\n".join(lines) + "\n",
+        html=_page(lines),
+        language=language,
+        due_at=due_at,
+        data={key: value for key, value in content.items() if key != "calendar"},
+        calendar=calendar and Calendar(calendar["method"], calendar["text"]),
+    )
+
+
+def _words(language: str) -> Words:
+    return LANGUAGES.get(language, LANGUAGES[DEFAULT_LANGUAGE])
+
+
+def _described(
+    content: Mapping[str, Any], words: Words, timezone: str
+) -> tuple[str, str, list[str]]:
+    """The event's name, when it begins, and the lines that tell all of it."""
+    zone = ZoneInfo(timezone)
+    name = " ".join(str(content["name"]).split())
+    start = datetime.fromisoformat(content["start"])
+    end = datetime.fromisoformat(content["end"])
+    if content["all_day"]:
+        event_zone = ZoneInfo(content["timezone"])
+        began, when = _days(start.astimezone(event_zone), end.astimezone(event_zone), words)
+    else:
+        began, when = _hours(start.astimezone(zone), end.astimezone(zone), words, timezone)
+    description = ["", str(content["description"])] if content["description"] else []
+    return name, began, [name, when, *description]
+
+
 def trial(delivery_id: UUID, *, at: datetime, language: str) -> Message:
     """What an administrator sends to see whether a channel works."""
-    words = LANGUAGES.get(language, LANGUAGES[DEFAULT_LANGUAGE])
+    words = _words(language)
     return Message(
         id=delivery_id,
         kind="test",

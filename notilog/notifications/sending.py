@@ -8,6 +8,7 @@ was in the hands, and the database sees a few statements for hundreds of message
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from random import SystemRandom
 from uuid import UUID
 
@@ -39,7 +40,12 @@ GRACE = 4.0
 OUTAGE_PAUSE = 1.0
 OUTAGES = (Unavailable, SQLAlchemyError, OSError)
 
-RENDERERS: dict[str, Callable[..., Message]] = {"reminder": rendering.reminder}
+RENDERERS: dict[str, Callable[..., Message]] = {
+    "reminder": rendering.reminder,
+    "invitation": partial(rendering.tidings, kind="invitation"),
+    "update": partial(rendering.tidings, kind="update"),
+    "cancellation": partial(rendering.tidings, kind="cancellation"),
+}
 
 _luck = SystemRandom().random
 _drains: dict[str, "Drain"] = {}

@@ -11,6 +11,7 @@ Scope = Literal[
     "logs:admin",
     "events:read",
     "events:write",
+    "events:feed",
     "observers:admin",
     "agents:connect",
     "admin",
@@ -20,7 +21,9 @@ Role = Literal["user", "admin"]
 SCOPES: Final[frozenset[str]] = frozenset(get_args(Scope))
 
 RIGHTS: Final[dict[str, frozenset[str]]] = {
-    "user": frozenset({"logs:write", "logs:read", "events:read", "events:write", "agents:connect"}),
+    "user": frozenset(
+        {"logs:write", "logs:read", "events:read", "events:write", "events:feed", "agents:connect"}
+    ),
     "admin": SCOPES,
 }
 """The scopes that each role has; ``admin`` among them stands for every other."""
