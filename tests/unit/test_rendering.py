@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from notilog.notifications import rendering
-from notilog.notifications.channels.channel import Message
+from notilog.notifications.channels.channel import Calendar, Message
 
 ID = UUID("0190d2f0-0000-7000-8000-000000000000")
 PLANNING = {
@@ -85,3 +85,38 @@ def test_html_is_escaped() -> None:
 
 def test_a_name_cannot_break_the_title_into_lines() -> None:
     assert reminder(name="a\r\nBcc: b\x0bc").title.startswith("a Bcc: b c — ")
+
+
+INVITATION = {
+    **{key: value for key, value in PLANNING.items() if key != "before"},
+    "author": "Ann\nLee",
+    "calendar": {"method": "REQUEST", "text": "BEGIN:VCALENDAR"},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "language", "news"),
+    [
+        ("invitation", "en", "Ann Lee invites you"),
+        ("update", "en", "Changed by Ann Lee"),
+        ("cancellation", "en", "Cancelled by Ann Lee"),
+        ("invitation", "ru", "Ann Lee приглашает вас"),
+    ],
+)
+def test_tidings_say_who_did_what_and_carry_the_calendar_file(
+    kind: str, language: str, news: str
+) -> None:
+    message = rendering.tidings(
+        ID,
+        INVITATION,
+        kind=kind,
+        due_at=datetime(2026, 6, 1, 7, 45, tzinfo=UTC),
+        late=True,
+        language=language,
+        timezone="UTC",
+    )
+    assert message.title.startswith(f"{news}: Planning — ")
+    assert message.text.splitlines()[2] == news
+    assert message.kind == kind
+    assert message.calendar == Calendar("REQUEST", "BEGIN:VCALENDAR")
+    assert "calendar" not in message.data
