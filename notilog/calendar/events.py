@@ -116,8 +116,11 @@ async def apply(tx: AsyncSession, event: EventRow, changes: Changes, *, now: dat
         replaced = await participation.replace(tx, event, user_ids=people.values())
     if is_moved(before, after):
         await participation.ask_again(tx, event)
+    for user_id in replaced.gone:
+        await deliveries.withdraw(tx, event.id, user_id=user_id)
     if _decides_anew(changes):
-        await _remind_anew(tx, event, changes=changes, before=before, now=now)
+        moved = is_moved(before, after)
+        await _remind_anew(tx, event, changes=changes, is_moved=moved, now=now)
     is_told = after != before or (event.name, event.description) != said
     await tidings.tell_of_change(tx, event, replaced=replaced, is_told=is_told, now=now)
 
@@ -176,13 +179,12 @@ def _decides_anew(changes: Changes) -> bool:
 
 
 async def _remind_anew(
-    tx: AsyncSession, event: EventRow, *, changes: Changes, before: Schedule, now: datetime
+    tx: AsyncSession, event: EventRow, *, changes: Changes, is_moved: bool, now: datetime
 ) -> None:
+    """Decide again what is not sent yet; what is on its way stays meant unless the time moved."""
     held = await rules.hold(tx, event.id)
-    waiting = None
-    if event.schedule.starts_at == before.starts_at:
-        waiting = await rules.unsent(tx, event.id)
-    await deliveries.withdraw(tx, event.id)
+    waiting = None if is_moved else await rules.unsent(tx, event.id)
+    await deliveries.withdraw(tx, event.id, on_the_way=is_moved)
     if changes.notifications is not None:
         wished = rules_of(changes.notifications)
         held = await rules.replace(tx, event, held=held, rules=wished, now=now)

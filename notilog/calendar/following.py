@@ -107,7 +107,7 @@ async def split(
     continued = await _copied(tx, event, original_start=original_start, now=now)
     await overrides.hand_over(tx, event.id, to=continued.id, originals_from=original_start)
     await end_before(tx, event, original_start=original_start, now=now)
-    await deliveries.withdraw(tx, event.id, occurrences_from=original_start)
+    await deliveries.hand_over(tx, event.id, to=continued.id, occurrences_from=original_start)
     since = min((now, *waiting.values(), *(row.next_fire_at or now for row in held)))
     copies = [Rule(offsets.parse(row.before), row.channel) for row in held]
     await rules.plan(tx, continued, rules=copies, since=since, now=now)

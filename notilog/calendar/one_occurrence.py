@@ -50,7 +50,7 @@ async def change_occurrence(
     await tx.flush()
     if is_moved:
         await participation.ask_again_about(tx, event, original_start=original_start)
-    await _remind_anew(tx, event, original_start=original_start, now=now)
+    await _remind_anew(tx, event, original_start=original_start, is_meant=not is_moved, now=now)
     coming = await participation.coming(tx, event, original_start=original_start)
     changed = await overrides.occurrence(tx, event, original_start=original_start)
     await tidings.tell(tx, event, {"update": coming}, occurrence=changed, now=now)
@@ -81,7 +81,7 @@ async def cancel_occurrence(
     (await overrides.held(tx, event, happening)).cancelled = True
     touch(event, now=now)
     await tx.flush()
-    await _remind_anew(tx, event, original_start=original_start, now=now)
+    await _remind_anew(tx, event, original_start=original_start, is_meant=False, now=now)
     await tidings.tell(tx, event, {"cancellation": coming}, occurrence=happening, now=now)
 
 
@@ -110,9 +110,10 @@ def _write(row: OverrideRow, event: EventRow, happening: Happening, *, changes: 
 
 
 async def _remind_anew(
-    tx: AsyncSession, event: EventRow, *, original_start: datetime, now: datetime
+    tx: AsyncSession, event: EventRow, *, original_start: datetime, is_meant: bool, now: datetime
 ) -> None:
+    """Decide again what is not sent yet; what is on its way stays when it is still meant."""
     held = await rules.hold(tx, event.id)
     waiting = await rules.unsent(tx, event.id)
-    await deliveries.withdraw(tx, event.id, occurrence=original_start)
+    await deliveries.withdraw(tx, event.id, occurrence=original_start, on_the_way=not is_meant)
     await rules.replan(tx, event, held=held, waiting=waiting, now=now)

@@ -89,8 +89,9 @@ async def _find_these_again(tx: AsyncSession, events: Sequence[EventRow], now: d
         await tx.flush()
         await overrides.shift(tx, event, before=before, after=event.schedule)
         held = await rules.hold(tx, event.id)
-        await deliveries.withdraw(tx, event.id)
-        await rules.replan(tx, event, held=held, waiting=None, now=now)
+        waiting = await rules.unsent(tx, event.id)
+        await deliveries.withdraw(tx, event.id, on_the_way=False)
+        await rules.replan(tx, event, held=held, waiting=waiting, now=now)
 
 
 def _found_again(schedule: Schedule) -> Schedule:

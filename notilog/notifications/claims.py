@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CursorResult, Row, text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog.notifications.attempts import Outcome
@@ -74,9 +74,15 @@ _CLAIM = text(
     """
 )
 
-# A withdrawn row that was on its way already: that it arrived is still the truth.
+# A row that was withdrawn, or decided again, while it was on its way: that it arrived is still the
+# truth. A row that somebody else holds is not waited for, so that nobody waits for us in turn.
 _RECORD = text(
     """
+    WITH free AS (
+        SELECT id FROM deliveries
+        WHERE id = ANY(CAST(:id AS uuid[]))
+        FOR UPDATE SKIP LOCKED
+    ), recorded AS (
     UPDATE deliveries AS d
     SET status = o.status, attempt_at = o.attempt_at, sent_at = o.sent_at,
         last_error = COALESCE(o.error, d.last_error),
@@ -85,9 +91,11 @@ _RECORD = text(
         CAST(:id AS uuid[]), CAST(:lease_until AS timestamptz[]), CAST(:status AS text[]),
         CAST(:attempt_at AS timestamptz[]), CAST(:sent_at AS timestamptz[]),
         CAST(:error AS text[]), CAST(:tried AS boolean[])
-    ) AS o (id, lease_until, status, attempt_at, sent_at, error, tried)
-    WHERE d.id = o.id AND d.attempt_at = o.lease_until
-      AND (d.status = 'sending' OR (d.status = 'withdrawn' AND o.status = 'sent'))
+    ) AS o (id, lease_until, status, attempt_at, sent_at, error, tried), free
+    WHERE d.id = o.id AND d.id = free.id AND d.attempt_at = o.lease_until
+      AND (d.status = 'sending' OR (d.status IN ('withdrawn', 'pending') AND o.status = 'sent'))
+    )
+    SELECT id FROM free
     """
 )
 
@@ -153,16 +161,20 @@ async def is_ours(tx: AsyncSession, claimed: Claim) -> bool:
     return found is not None
 
 
-async def record(tx: AsyncSession, outcomes: Sequence[Outcome]) -> int:
-    """Write down outcomes; counts those whose claim was still ours."""
+async def record(tx: AsyncSession, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Write down the outcomes of claims that are still ours.
+
+    Returns:
+        Those whose row is held by another transaction just now: record them again.
+    """
     if not outcomes:
-        return 0
+        return []
     columns = {
         name: [getattr(outcome, name) for outcome in outcomes]
         for name in Outcome.__dataclass_fields__
     }
-    result = await tx.execute(_RECORD, columns)
-    return result.rowcount if isinstance(result, CursorResult) else 0
+    free = set(await tx.scalars(_RECORD, columns))
+    return [outcome for outcome in outcomes if outcome.id not in free]
 
 
 async def next_due(

@@ -66,8 +66,8 @@ _DECIDE = text(
                   priority, content, due_at, status, late)
     ON CONFLICT (event_id, occurrence_start, user_id, channel, before, due_at) DO UPDATE
     SET content = excluded.content, priority = excluded.priority, starts_at = excluded.starts_at,
-        attempt_at = excluded.attempt_at, status = excluded.status, late = excluded.late,
-        attempts = 0, last_error = NULL
+        attempt_at = greatest(excluded.attempt_at, deliveries.attempt_at),
+        status = excluded.status, late = excluded.late, attempts = 0, last_error = NULL
     WHERE deliveries.status = 'withdrawn'
     """
 )
@@ -75,6 +75,9 @@ _DECIDE = text(
 
 async def decide(tx: AsyncSession, decisions: Sequence[Decision]) -> int:
     """Record decisions and count those that are new; a withdrawn one is taken again.
+
+    One that was on its way when it was withdrawn is not tried before its lease ends, for it may
+    have arrived.
 
     The caller wakes the channels: it knows which of them are due soon.
     """
@@ -103,16 +106,18 @@ async def withdraw(
     user_id: UUID | None = None,
     occurrence: datetime | None = None,
     occurrences_from: datetime | None = None,
+    on_the_way: bool = True,
 ) -> int:
     """Take back what was not sent yet, of an event, a person or occurrences; counts the rows.
 
-    Reminders are taken back, or messages of another kind, or with None of every kind. What is being
-    sent right now is taken back too, so that it is not tried again; if it does arrive, its row says
+    Reminders are taken back, or messages of another kind, or with None of every kind. What is
+    ``on_the_way`` is taken back too, so that it is not tried again; if it does arrive, its row says
     ``sent`` all the same.
     """
+    statuses = ("pending", "sending") if on_the_way else ("pending",)
     statement = (
         update(DeliveryRow)
-        .where(DeliveryRow.event_id == event_id, DeliveryRow.status.in_(("pending", "sending")))
+        .where(DeliveryRow.event_id == event_id, DeliveryRow.status.in_(statuses))
         .values(status="withdrawn")
         .execution_options(synchronize_session=False)
     )
@@ -125,6 +130,18 @@ async def withdraw(
     if occurrences_from is not None:
         statement = statement.where(DeliveryRow.occurrence_start >= occurrences_from)
     return _changed(await tx.execute(statement))
+
+
+async def hand_over(
+    tx: AsyncSession, event_id: UUID, *, to: UUID, occurrences_from: datetime
+) -> None:
+    """Let the reminders of these occurrences, sent or not, be those of another event."""
+    await tx.execute(
+        update(DeliveryRow)
+        .where(DeliveryRow.event_id == event_id, DeliveryRow.occurrence_start >= occurrences_from)
+        .values(event_id=to)
+        .execution_options(synchronize_session=False)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,8 @@ GATHERING = 0.01
 # Seconds for what is on its way when the worker stops.
 GRACE = 4.0
 OUTAGE_PAUSE = 1.0
+# How soon an outcome is recorded again whose row was being changed.
+HELD_PAUSE = timedelta(seconds=0.05)
 OUTAGES = (Unavailable, SQLAlchemyError, OSError)
 
 RENDERERS: dict[str, Callable[..., Message]] = {
@@ -125,7 +127,7 @@ class Drain:
         finished, self._finished = self._finished, []
         try:
             async with transaction() as tx:
-                await record(tx, finished)
+                left = await record(tx, finished)
                 found = await claim(
                     tx, self._kind, now=now, limit=room, late_after=self._late_after
                 )
@@ -136,6 +138,9 @@ class Drain:
             raise
         for claimed in found.claims:
             self._at_hand.put_nowait(claimed)
+        if left:
+            self._finished = left + self._finished
+            return now + HELD_PAUSE
         # With more due than there was room for, the hands' news start the next turn; but when
         # all that was found had been missed, nobody is at work to bring news.
         only_missed = found.rows > 0 and not found.claims
@@ -173,8 +178,12 @@ class Drain:
         if not self._finished:
             return
         try:
-            async with transaction() as tx:
-                await record(tx, self._finished)
+            async with asyncio.timeout(GRACE):
+                while self._finished:
+                    async with transaction() as tx:
+                        self._finished = await record(tx, self._finished)
+                    if self._finished:
+                        await asyncio.sleep(HELD_PAUSE.total_seconds())
         except OUTAGES:
             log.warning("deliveries_not_recorded", rows=len(self._finished), exc_info=True)
 

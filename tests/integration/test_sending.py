@@ -279,7 +279,7 @@ async def test_a_claim_of_a_dead_worker_is_taken_over_after_its_lease(box: Mailb
         rules=DeliveriesSettings(),
     )
     async with transaction() as tx:
-        assert await record(tx, [late_failure]) == 0
+        assert await record(tx, [late_failure]) == []
     assert await statuses() == ["sent"]
 
 
@@ -299,6 +299,39 @@ async def test_what_is_withdrawn_on_its_way_is_not_tried_again_but_may_arrive(
         await record(tx, [sent(arrived.id, arrived.lease_until, now=now)])
     by_id = {row.id: row.status for row in await rows()}
     assert by_id == {arrived.id: "sent", refused.id: "withdrawn"}
+
+
+async def test_what_was_decided_again_on_its_way_is_not_sent_twice(box: Mailbox) -> None:
+    (ann,) = await people("ann")
+    one = decision(ann)
+    await decide(one)
+    async with transaction() as tx:
+        found = await claim(tx, "email", now=clock.now(), limit=5, late_after=LATE_AFTER)
+    (claimed,) = found.claims
+    async with transaction() as tx:
+        await deliveries.withdraw(tx, one.event_id)
+        await deliveries.decide(tx, [one])
+    await drain("email")
+    assert (await statuses(), box.mails) == (["pending"], [])
+    async with transaction() as tx:
+        await record(tx, [sent(claimed.id, claimed.lease_until, now=clock.now())])
+    assert await statuses() == ["sent"]
+
+
+async def test_an_outcome_does_not_wait_for_whoever_holds_its_row(box: Mailbox) -> None:
+    (ann,) = await people("ann")
+    await decide(decision(ann))
+    async with transaction() as tx:
+        found = await claim(tx, "email", now=clock.now(), limit=5, late_after=LATE_AFTER)
+    (claimed,) = found.claims
+    outcome = sent(claimed.id, claimed.lease_until, now=clock.now())
+    async with transaction() as holder:
+        await holder.get_one(DeliveryRow, claimed.id, with_for_update=True)
+        async with transaction() as tx:
+            assert await record(tx, [outcome]) == [outcome]
+    async with transaction() as tx:
+        assert await record(tx, [outcome]) == []
+    assert await statuses() == ["sent"]
 
 
 async def test_stopping_gives_back_what_was_not_sent(

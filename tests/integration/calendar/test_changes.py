@@ -96,6 +96,19 @@ async def test_a_change_does_not_repeat_what_was_sent(event: Event, ann: Caller)
     assert await outcome(event) == {("ann", "sent"): 1, ("ben", "sent"): 1}
 
 
+async def test_what_is_on_its_way_stays_meant_unless_the_time_moves(
+    event: Event, ann: Caller
+) -> None:
+    await tick()
+    await set_status(event, "sending")
+    await change(event, ann, name="Review", seconds=1)
+    await tick(2)
+    assert await outcome(event) == {("ann", "sending"): 1, ("ben", "sending"): 1}
+    later = event.start_time + timedelta(hours=2)
+    await change(event, ann, start_time=later, end_time=later, seconds=3)
+    assert await outcome(event) == {("ann", "withdrawn"): 1, ("ben", "withdrawn"): 1}
+
+
 async def test_who_is_asked_later_is_told_what_is_still_to_come(event: Event, ann: Caller) -> None:
     await add("cat")
     await tick(-20)

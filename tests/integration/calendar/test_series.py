@@ -349,9 +349,10 @@ async def test_a_split_does_not_lose_or_repeat_a_reminder(series: Event, ann: Ca
             expected=None,
             now=WEEKS[2] - HOUR + timedelta(seconds=1),
         )
+    assert await due(new, status="withdrawn") == {WEEKS[2] - HOUR: 2}
     await tick(WEEKS[2] - HOUR + timedelta(seconds=2))
-    assert (await due(series, status="withdrawn"))[WEEKS[2] - HOUR] == 2
     assert await due(new) == {WEEKS[2] - HOUR: 2}
+    assert {row.content["name"] for row in await deliveries(new)} == {"Review"}
 
 
 async def test_those_that_follow_are_cancelled(series: Event, ann: Caller) -> None:
