@@ -21,6 +21,7 @@ $(VENV)/installed: requirements-dev.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements-uv.lock
 	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements-dev.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	$(BIN)/python -m compileall -q notilog workers api migrations
 	@touch $@
 
 up: install  ## run the whole platform until Ctrl-C

@@ -1,15 +1,11 @@
 """`python -m api`: serves the API with several processes, all of whose lines are of our format."""
 
 import argparse
-import multiprocessing
-import signal
 import sys
 
 import uvicorn
-from fastapi import FastAPI
 
-from api.main import make_app
-from notilog import log_output, orphans
+from notilog import log_output
 from notilog import settings as schema
 from notilog.fallbacks import ConfigurationError
 
@@ -28,7 +24,7 @@ def main() -> None:
     except ConfigurationError as error:
         sys.exit(f"notilog: {error}")
     uvicorn.run(
-        "api.__main__:serving",
+        "api.process:serving",
         factory=True,
         host=given.host,
         port=given.port,
@@ -40,15 +36,6 @@ def main() -> None:
         server_header=False,
         timeout_graceful_shutdown=SECONDS_TO_STOP,
     )
-
-
-def serving() -> FastAPI:
-    """The application of one process, which has just been started and may be a child."""
-    supervisor = multiprocessing.parent_process()
-    if supervisor is not None and supervisor.pid is not None:
-        orphans.end_with(supervisor.pid, by=signal.SIGKILL)
-        log_output.configure(schema.load(), process="api")
-    return make_app()
 
 
 if __name__ == "__main__":
