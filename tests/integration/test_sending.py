@@ -22,7 +22,16 @@ from notilog.notifications.attempts import DeliveriesSettings, failed, sent
 from notilog.notifications.claims import claim, record
 from notilog.notifications.sending import drain
 from notilog.notifications.tables import DeliveryRow
-from tests.integration.decided import alter, decide, decision, people, rows, statuses
+from notilog.users.tables import UserRow
+from tests.integration.decided import (
+    alter,
+    content,
+    decide,
+    decision,
+    people,
+    rows,
+    statuses,
+)
 from tests.outside.smtp import Mailbox, mail_server
 from tests.servers.worker import environment as worker_environment
 
@@ -316,6 +325,19 @@ async def test_what_was_decided_again_on_its_way_is_not_sent_twice(box: Mailbox)
     async with transaction() as tx:
         await record(tx, [sent(claimed.id, claimed.lease_until, now=clock.now())])
     assert await statuses() == ["sent"]
+
+
+async def test_a_person_who_moves_reads_the_time_of_their_new_zone(box: Mailbox) -> None:
+    (ann,) = await people("ann")
+    start = clock.now().replace(hour=12, minute=0, second=0, microsecond=0)
+    await decide(decision(ann, content=content(start)))
+    async with transaction() as tx:
+        await tx.execute(update(UserRow).values(timezone="Asia/Tokyo"))
+    await drain("email")
+    (mail,) = box.mails
+    text = mail.get_body(("plain",))
+    assert text is not None
+    assert "21:00 – 22:00 (Asia/Tokyo)" in text.get_content()
 
 
 async def test_an_outcome_does_not_wait_for_whoever_holds_its_row(box: Mailbox) -> None:

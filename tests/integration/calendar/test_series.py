@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, select
+from sqlalchemy.event import listen, remove
 
 from notilog.calendar import agenda, following, one_occurrence, participation, reminders
 from notilog.calendar.drafts import Changes, Notification
@@ -384,3 +385,29 @@ async def test_a_window_of_too_many_occurrences_is_refused_with_the_limit(ann: C
     with pytest.raises(Invalid, match="100,000") as refused:
         await agenda_of(ann, datetime(2027, 1, 1, tzinfo=UTC), 150_000)
     assert refused.value.errors[0].field == "to"
+
+
+@pytest.mark.parametrize("events", [1, 40])
+async def test_the_agenda_asks_as_many_questions_for_many_events_as_for_one(
+    ann: Caller, ben: Caller, events: int
+) -> None:
+    for number in range(events):
+        made = await make(
+            ann,
+            start_time=MONDAY + number * HOUR,
+            participants=("ben",),
+            repetition=WEEKLY,
+        )
+        await cancel_one(made, made.start_time + timedelta(days=7), ann)
+    questions: list[str] = []
+
+    def remember(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        questions.append(statement)
+
+    listen(Engine, "before_cursor_execute", remember)
+    try:
+        items = await agenda_of(ann, WEEKS[0] - HOUR, 20, logins=("ann", "ben"))
+    finally:
+        remove(Engine, "before_cursor_execute", remember)
+    assert len(items) == 2 * events
+    assert len(questions) == 5

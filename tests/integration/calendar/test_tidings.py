@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from icalendar import Calendar
@@ -47,8 +48,8 @@ async def told(event: Event) -> Counter[tuple[str, str, str]]:
         return Counter((await tx.execute(statement)).all())
 
 
-async def calendar_of(event: Event, kind: str) -> Calendar:
-    """The file in the last message of a kind."""
+async def calendar_of(event: Event, kind: str) -> Any:
+    """The file in the last message of a kind, as icalendar reads it."""
     async with reading() as tx:
         statement = (
             select(DeliveryRow)
