@@ -33,6 +33,11 @@ def _keep_our_logging(**_: Any) -> None:
     """Celery leaves logging alone once somebody listens to this signal."""
 
 
+def _begin_with_zone_rules(**_: Any) -> None:
+    """After an upgrade of the tz database instants are found again before anything falls due."""
+    app.send_task("calendar.follow_zone_rules")
+
+
 _configure()
 app = celery.Celery(
     "notilog",
@@ -49,6 +54,7 @@ app = celery.Celery(
 app.steps["worker"].add(LogIntake)
 signals.celeryd_init.connect(_log_as_worker)
 signals.beat_init.connect(_log_as_beat)
+signals.beat_init.connect(_begin_with_zone_rules)
 signals.worker_ready.connect(announce)
 signals.setup_logging.connect(_keep_our_logging)
 if "flower" in sys.argv:  # Flower sends no signal, and keeps the handlers that it finds

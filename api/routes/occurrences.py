@@ -47,13 +47,12 @@ async def change_occurrence(
                 now=clock.now(),
             )
             return tagged(response, EventAnswer.of(event))
-        changes = changed.changes()
-        row = await one_occurrence.change_occurrence(
+        row, original_start = await one_occurrence.change_occurrence(
             tx,
             caller,
             event_id=event_id,
             original_start=original_start,
-            changes=changes,
+            changes=changed.changes(),
             expected=known,
             now=clock.now(),
         )

@@ -4,6 +4,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from heapq import merge
 from itertools import islice
 from uuid import UUID
@@ -46,8 +47,12 @@ class Item:
     description: str | None = None
 
 
-Place = tuple[datetime, UUID, datetime]
-"""Where an occurrence stands in the list: its start, its event, its original start."""
+NAME_LENGTH = 32
+Place = tuple[datetime, str, datetime]
+"""Where an occurrence stands in the list: its start, a name of its event, its original start.
+
+Cursors tell the name to everybody, so it leads nowhere: the ids of private events are not told.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +118,10 @@ async def one(
 
 def _of(one: Touching, caller: Caller, window: Interval) -> Iterator[_Found]:
     """The occurrences of one event to which somebody who was asked about comes."""
+    name = sha256(one.event.id.bytes).hexdigest()[:NAME_LENGTH]
     for happening in one.series.between(window.start, window.end):
         if coming := one.coming(happening.original_start, caller=caller.user_id):
-            place = (happening.start, one.event.id, happening.original_start)
+            place = (happening.start, name, happening.original_start)
             yield _Found(place, one, happening, coming)
 
 
@@ -146,16 +152,16 @@ def _place(found: _Found) -> Place:
 
 
 def _cursor(place: Place) -> str:
-    start, event_id, original_start = place
+    start, name, original_start = place
     return urlsafe_b64encode(
-        f"{start.isoformat()} {event_id} {original_start.isoformat()}".encode()
+        f"{start.isoformat()} {name} {original_start.isoformat()}".encode()
     ).decode()
 
 
 def _read(cursor: str) -> Place:
     try:
-        start, event_id, original_start = urlsafe_b64decode(cursor).decode().split(" ")
-        return (_instant(start), UUID(event_id), _instant(original_start))
+        start, name, original_start = urlsafe_b64decode(cursor).decode().split(" ")
+        return (_instant(start), name, _instant(original_start))
     except ValueError:
         raise Invalid.field("cursor", "is not a cursor given out by this list") from None
 

@@ -14,7 +14,6 @@ from notilog.calendar.series import Happening
 from notilog.calendar.tables import EventRow, OverrideRow
 from notilog.calendar.visibility import look_up_own
 from notilog.errors import FieldError, Invalid
-from notilog.notifications import deliveries
 from notilog.users.caller import Caller
 
 CHANGEABLE = ("name", "description", "start_time", "end_time")
@@ -29,8 +28,12 @@ async def change_occurrence(
     changes: Changes,
     expected: Collection[int] | None,
     now: datetime,
-) -> EventRow:
+) -> tuple[EventRow, datetime]:
     """Give one occurrence another name, description or time; when it moves, people are asked again.
+
+    Returns:
+        The event, and the original start by which it has the occurrence from now on: another one
+        only when the event does not repeat.
 
     Raises:
         NotFound: no such event or occurrence, or the caller may not know of it.
@@ -43,18 +46,18 @@ async def change_occurrence(
     happening = await overrides.occurrence(tx, event, original_start=original_start)
     if event.repeat_type is None and happening.override is None:
         await apply(tx, event, changes, now=now)
-        return event
+        return event, event.starts_at
     row = await overrides.held(tx, event, happening)
     is_moved = _write(row, event, happening, changes=changes)
     touch(event, now=now)
     await tx.flush()
     if is_moved:
         await participation.ask_again_about(tx, event, original_start=original_start)
-    await _remind_anew(tx, event, original_start=original_start, is_meant=not is_moved, now=now)
+    await rules.decide_anew(tx, event, occurrence=original_start, on_the_way=is_moved, now=now)
     coming = await participation.coming(tx, event, original_start=original_start)
     changed = await overrides.occurrence(tx, event, original_start=original_start)
     await tidings.tell(tx, event, {"update": coming}, occurrence=changed, now=now)
-    return event
+    return event, original_start
 
 
 async def cancel_occurrence(
@@ -81,7 +84,7 @@ async def cancel_occurrence(
     (await overrides.held(tx, event, happening)).cancelled = True
     touch(event, now=now)
     await tx.flush()
-    await _remind_anew(tx, event, original_start=original_start, is_meant=False, now=now)
+    await rules.decide_anew(tx, event, occurrence=original_start, now=now)
     await tidings.tell(tx, event, {"cancellation": coming}, occurrence=happening, now=now)
 
 
@@ -107,13 +110,3 @@ def _write(row: OverrideRow, event: EventRow, happening: Happening, *, changes: 
         row.moved = True
         overrides.place(row, event.schedule, alone.start, alone.end)
     return is_moved
-
-
-async def _remind_anew(
-    tx: AsyncSession, event: EventRow, *, original_start: datetime, is_meant: bool, now: datetime
-) -> None:
-    """Decide again what is not sent yet; what is on its way stays when it is still meant."""
-    held = await rules.hold(tx, event.id)
-    waiting = await rules.unsent(tx, event.id)
-    await deliveries.withdraw(tx, event.id, occurrence=original_start, on_the_way=not is_meant)
-    await rules.replan(tx, event, held=held, waiting=waiting, now=now)

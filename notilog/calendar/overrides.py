@@ -8,11 +8,14 @@ from uuid import UUID
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
+    DateTime,
+    Interval,
     Uuid,
     and_,
     any_,
     bindparam,
     delete,
+    literal,
     or_,
     select,
     update,
@@ -25,6 +28,9 @@ from notilog.calendar.tables import EventRow, OccurrenceDecisionRow, OverrideRow
 from notilog.calendar.wall_clock import instant_of, local_of
 from notilog.errors import NotFound
 
+MARGIN = timedelta(days=2)
+"""By how much the days of an all-day event may be longer than so many times 24 hours."""
+
 Overrides = dict[datetime, Override]
 
 
@@ -35,9 +41,13 @@ async def loaded(
     found: dict[UUID, Overrides] = defaultdict(dict)
     if not event_ids:
         return found
-    statement = select(OverrideRow).where(
-        OverrideRow.event_id == any_(bindparam("events", list(event_ids), type_=ARRAY(Uuid))),
-        matters_from(since),
+    statement = (
+        select(OverrideRow)
+        .join(EventRow, EventRow.id == OverrideRow.event_id)
+        .where(
+            OverrideRow.event_id == any_(bindparam("events", list(event_ids), type_=ARRAY(Uuid))),
+            matters_from(since),
+        )
     )
     for row in await tx.scalars(statement):
         found[row.event_id][row.original_start] = row.override
@@ -45,8 +55,15 @@ async def loaded(
 
 
 def matters_from(since: datetime) -> ColumnElement[bool]:
-    """Whether an override says something about the time from ``since`` on."""
-    return or_(OverrideRow.original_start >= since, OverrideRow.ends_at >= since)
+    """Whether an override of an event says something about the time from ``since`` on.
+
+    It does when the occurrence as the series has it would last until then, too.
+    """
+    longest = EventRow.duration + literal(MARGIN, Interval)
+    return or_(
+        OverrideRow.original_start >= literal(since, DateTime(timezone=True)) - longest,
+        OverrideRow.ends_at >= since,
+    )
 
 
 def of(decision: type[OccurrenceDecisionRow]) -> ColumnElement[bool]:
@@ -112,41 +129,60 @@ def place(row: OverrideRow, schedule: Schedule, start: datetime, end: datetime) 
     row.ends_at = end
 
 
-async def shift(tx: AsyncSession, event: EventRow, *, before: Schedule, after: Schedule) -> None:
+async def shift(tx: AsyncSession, event: EventRow, *, before: Schedule, after: Schedule) -> bool:
     """Move the overrides along with their series, by the same distance on the wall clock.
 
-    What was changed of an occurrence that the new series has not is forgotten.
+    What was changed of an occurrence that the new series has not is forgotten, and all of it when
+    the event does not repeat any more.
+
+    Returns:
+        Whether anything moved.
     """
-    rows = await tx.scalars(select(OverrideRow).where(OverrideRow.event_id == event.id))
+    rows = list(await tx.scalars(select(OverrideRow).where(OverrideRow.event_id == event.id)))
+    is_ended = before.repetition is not None and after.repetition is None
     distance = after.start_local - before.start_local
-    # In this order no row takes the key of one that has yet to move.
-    for row in sorted(rows, key=lambda row: row.original_start, reverse=distance > timedelta()):
+    moves = []
+    for row in rows:
         tx.expunge(row)
-        await _shift(tx, row, after=after, distance=distance)
+        values = _moved(row, after=after, distance=distance)
+        if is_ended or not (row.added or is_occurrence(after, values["original_start"])):
+            await tx.execute(delete(OverrideRow).where(*_key(row)))
+        elif any(getattr(row, name) != value for name, value in values.items()):
+            moves.append((row, values))
+    for row, values in _in_safe_order(moves):
+        await tx.execute(update(OverrideRow).where(*_key(row)).values(values))
+    return bool(moves)
 
 
-async def _shift(
-    tx: AsyncSession, row: OverrideRow, *, after: Schedule, distance: timedelta
-) -> None:
-    mine = (OverrideRow.event_id == row.event_id, OverrideRow.original_start == row.original_start)
+Move = tuple[OverrideRow, dict[str, datetime]]
+
+
+def _in_safe_order(moves: list[Move]) -> list[Move]:
+    """So that no row takes the key of one that has yet to move: those that go back first."""
+    moves.sort(key=lambda move: move[0].original_start)
+    back = [move for move in moves if move[1]["original_start"] <= move[0].original_start]
+    forth = [move for move in moves if move[1]["original_start"] > move[0].original_start]
+    return back + forth[::-1]
+
+
+def _key(row: OverrideRow) -> tuple[ColumnElement[bool], ...]:
+    return (OverrideRow.event_id == row.event_id, OverrideRow.original_start == row.original_start)
+
+
+def _moved(row: OverrideRow, *, after: Schedule, distance: timedelta) -> dict[str, datetime]:
     original_local = row.original_local + distance
-    original_start = _instant(after, original_local)
-    if not row.added and not is_occurrence(after, original_start):
-        await tx.execute(delete(OverrideRow).where(*mine))
-        return
     start_local = row.start_local + distance
     starts_at = _instant(after, start_local)
     ends_at = after.end_of(starts_at)
     if row.moved or row.added:
         ends_at = _end(row, after, start_local=start_local, starts_at=starts_at)
-    values = {
-        "original_start": original_start,
+    return {
+        "original_start": _instant(after, original_local),
         "original_local": original_local,
         "start_local": start_local,
         "starts_at": starts_at,
         "ends_at": ends_at,
     }
-    await tx.execute(update(OverrideRow).where(*mine).values(values))
 
 
 def _end(

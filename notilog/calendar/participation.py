@@ -13,7 +13,6 @@ from notilog.calendar import overrides, rules
 from notilog.calendar.tables import EventRow, OccurrenceDecisionRow, ParticipantRow
 from notilog.calendar.visibility import look_up
 from notilog.errors import FieldError, Forbidden, Invalid, NotFound
-from notilog.notifications import deliveries
 from notilog.users.caller import Caller
 from notilog.users.tables import UserRow
 
@@ -133,7 +132,9 @@ async def decide(
             tx, event, participant, occurrence=occurrence, decision=decision
         )
     if matters:
-        await _remind_anew(tx, event, participant.user_id, occurrence=occurrence, now=now)
+        await rules.decide_anew(
+            tx, event, user_id=participant.user_id, occurrence=occurrence, now=now
+        )
 
 
 async def _decide_all(tx: AsyncSession, participant: ParticipantRow, decision: Decision) -> bool:
@@ -170,16 +171,6 @@ async def _decide_one(
     row.decision = decision
     await tx.flush()
     return (before == "no") != (decision == "no")
-
-
-async def _remind_anew(
-    tx: AsyncSession, event: EventRow, user_id: UUID, *, occurrence: datetime | None, now: datetime
-) -> None:
-    """Take back what this person is not told any more, and decide what they are told again."""
-    held = await rules.hold(tx, event.id)
-    waiting = await rules.unsent(tx, event.id)
-    await deliveries.withdraw(tx, event.id, user_id=user_id, occurrence=occurrence)
-    await rules.replan(tx, event, held=held, waiting=waiting, now=now)
 
 
 async def _participant(tx: AsyncSession, event_id: UUID, *, login: str) -> ParticipantRow:

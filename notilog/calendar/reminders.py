@@ -179,6 +179,7 @@ async def _decided(
     statement = (
         select(row.event_id, row.original_start, row.user_id, row.decision)
         .join(OverrideRow, overrides.of(row))
+        .join(EventRow, EventRow.id == row.event_id)
         .where(row.event_id == _any_of(events), overrides.matters_from(since))
     )
     for event_id, start, user_id, decision in await tx.execute(statement):
@@ -197,6 +198,8 @@ def _course(due: Due, event: Announced | None, *, until: datetime) -> Course:
     offset = offsets.parse(due.before)
     fires: list[Fire] = []
     fire: Fire | None = due.fire
+    if event.series.at(due.fire.occurrence_start) is None:  # the rules of its zone have changed
+        fire = event.series.next_fire(offset, since=due.fire.at)
     while fire is not None and fire.at <= until and len(fires) < FIRES_AT_ONCE:
         fires.append(fire)
         fire = event.series.following_fire(offset, after=fire)

@@ -111,6 +111,27 @@ async def replan(
     await tx.flush()
 
 
+async def decide_anew(
+    tx: AsyncSession,
+    event: EventRow,
+    *,
+    now: datetime,
+    user_id: UUID | None = None,
+    occurrence: datetime | None = None,
+    on_the_way: bool = True,
+) -> None:
+    """Take back what was not sent yet, of a person or an occurrence, and let it be decided again.
+
+    What is ``on_the_way`` stays when it is still meant.
+    """
+    held = await hold(tx, event.id)
+    waiting = await unsent(tx, event.id)
+    await deliveries.withdraw(
+        tx, event.id, user_id=user_id, occurrence=occurrence, on_the_way=on_the_way
+    )
+    await replan(tx, event, held=held, waiting=waiting, now=now)
+
+
 async def unsent(tx: AsyncSession, event_id: UUID) -> dict[tuple[str, str], datetime]:
     """For each offset and channel the earliest instant of a reminder that waits to be sent."""
     statement = (

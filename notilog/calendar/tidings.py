@@ -5,6 +5,7 @@ once; by e-mail to whoever has an address, when that channel is configured.
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -15,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from notilog import jobs
 from notilog.calendar import overrides, participation
 from notilog.calendar.exporting import invitation
+from notilog.calendar.occurrences import series_end
 from notilog.calendar.participation import Replaced
 from notilog.calendar.series import Happening, Series
 from notilog.calendar.tables import EventRow, ParticipantRow
@@ -36,45 +38,63 @@ async def tell(
     now: datetime,
 ) -> None:
     """Tell these people of the event, or of one occurrence; nobody is told of what is over."""
-    end = event.series_end if occurrence is None else occurrence.end
-    if (end is not None and end <= now) or not any(whom.values()):
+    if not any(whom.values()):
+        return
+    series = Series(event.schedule, await overrides.all_of(tx, event.id))
+    if not (_lasts(series, now) if occurrence is None else occurrence.end > now):
         return
     author = await tx.get_one(UserRow, event.author_id)
-    everybody = {user_id for user_ids in whom.values() for user_id in user_ids}
-    people = await _people(tx, event, everybody)
-    content = _content(event, author, occurrence)
-    series = Series(event.schedule, (await overrides.all_of(tx, event.id)))
-    decisions = []
-    for kind, user_ids in whom.items():
-        is_off = kind == "cancellation" and occurrence is None
-        for user_id in user_ids:
-            guest, decision = people[user_id]
-            channel = _channel_of(guest)
-            mine = dict(content)
-            if channel == "email":
-                mine["calendar"] = invitation(
-                    event,
-                    series,
-                    author=author,
-                    guest=guest,
-                    decision=decision,
-                    cancelled=is_off,
-                    now=now,
-                )
-            decisions.append(
-                Decision(
-                    kind=kind,
-                    event_id=event.id,
-                    user_id=user_id,
-                    channel=channel,
-                    priority=PRIORITY,
-                    content=mine,
-                    due_at=now,
-                )
-            )
+    people = await _people(tx, event, set().union(*whom.values()))
+    news = _News(event, series, author, occurrence, now)
+    decisions = [
+        news.decision(kind, *people[user_id])
+        for kind, user_ids in whom.items()
+        for user_id in user_ids
+    ]
     await deliveries.decide(tx, decisions)
     for channel in {decision.channel for decision in decisions}:
         jobs.wake(deliveries.SEND, channel)
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """What there is to tell, before it is known to whom."""
+
+    event: EventRow
+    series: Series
+    author: UserRow
+    occurrence: Happening | None
+    now: datetime
+
+    def decision(self, kind: Kind, guest: UserRow, answer: str) -> Decision:
+        """To tell it to one guest, who has answered so far as ``answer`` says."""
+        channel = _channel_of(guest)
+        content = _content(self.event, self.author, self.occurrence)
+        if channel == "email":
+            content["calendar"] = invitation(
+                self.event,
+                self.series,
+                author=self.author,
+                guest=guest,
+                decision=answer,
+                cancelled=kind == "cancellation" and self.occurrence is None,
+                now=self.now,
+            )
+        return Decision(
+            kind=kind,
+            event_id=self.event.id,
+            user_id=guest.id,
+            channel=channel,
+            priority=PRIORITY,
+            content=content,
+            due_at=self.now,
+        )
+
+
+def _lasts(series: Series, now: datetime) -> bool:
+    """Whether anything of the series is still to come."""
+    end = series_end(series.schedule)
+    return end is None or end > now or any(one.end > now for one in series.overrides.values())
 
 
 async def tell_of_change(

@@ -155,6 +155,7 @@ async def _apart(
     statement = (
         select(row.event_id, row.original_start, row.user_id, row.decision)
         .join(OverrideRow, overrides.of(row))
+        .join(EventRow, EventRow.id == row.event_id)
         .where(
             row.event_id == any_of(events),
             row.user_id == any_of(user_ids),

@@ -4,28 +4,27 @@ What an author meant is the wall clock. After an upgrade of the tz database the 
 found from it are found again, with everything that hangs on them.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from functools import cache
+from datetime import datetime, timedelta
 from hashlib import sha256
-from zoneinfo import ZoneInfo
+from importlib.resources import files
+from pathlib import Path
+from zoneinfo import TZPATH
 
-from sqlalchemy import or_, select
+from sqlalchemy import exists, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog.calendar import overrides, rules
+from notilog.calendar.events import touch
 from notilog.calendar.occurrences import Schedule
-from notilog.calendar.tables import EventRow, ZoneRulesRow
+from notilog.calendar.tables import EventRow, OverrideRow, ZoneRulesRow
 from notilog.calendar.wall_clock import instant_of, local_of
 from notilog.db.session import reading, transaction
-from notilog.notifications import deliveries
 
 BATCH = 200
-FIRST_YEAR, LAST_YEAR = 1970, 2100
-HALF_A_DAY = timedelta(hours=12)
+ONE_DAY = timedelta(days=1)
 
 
 async def follow(now: datetime) -> int:
@@ -39,7 +38,7 @@ async def follow(now: datetime) -> int:
         known = dict((await tx.execute(select(ZoneRulesRow.timezone, ZoneRulesRow.digest))).all())
     found = 0
     for name in names:
-        digest = await asyncio.to_thread(digest_of, ZoneInfo(name))
+        digest = digest_of(name)
         if known.get(name) != digest:
             if name in known:
                 found += await _find_again(name, now)
@@ -47,19 +46,13 @@ async def follow(now: datetime) -> int:
     return found
 
 
-@cache
-def digest_of(zone: ZoneInfo) -> bytes:
-    """What tells one set of rules of a zone from another: its offsets, twice a day."""
-    moment = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
-    changes: list[str] = []
-    offset: timedelta | None = None
-    while moment.year < LAST_YEAR:
-        current = moment.astimezone(zone).utcoffset()
-        if current != offset:
-            changes.append(f"{moment.isoformat()} {current}")
-            offset = current
-        moment += HALF_A_DAY
-    return sha256("\n".join(changes).encode()).digest()
+def digest_of(timezone: str) -> bytes:
+    """What tells one set of rules of a zone from another: the file that `ZoneInfo` reads."""
+    for folder in TZPATH:
+        file = Path(folder, timezone)
+        if file.is_file():
+            return sha256(file.read_bytes()).digest()
+    return sha256(files("tzdata").joinpath("zoneinfo", *timezone.split("/")).read_bytes()).digest()
 
 
 async def _find_again(timezone: str, now: datetime) -> int:
@@ -67,7 +60,13 @@ async def _find_again(timezone: str, now: datetime) -> int:
         statement = select(EventRow.id).where(
             EventRow.timezone == timezone,
             EventRow.cancelled_at.is_(None),
-            or_(EventRow.series_end.is_(None), EventRow.series_end >= now - timedelta(days=1)),
+            or_(
+                EventRow.series_end.is_(None),
+                EventRow.series_end >= now - ONE_DAY,
+                exists().where(
+                    OverrideRow.event_id == EventRow.id, OverrideRow.ends_at >= now - ONE_DAY
+                ),
+            ),
         )
         ids = list(await tx.scalars(statement))
     for begin in range(0, len(ids), BATCH):
@@ -86,12 +85,12 @@ async def _find_these_again(tx: AsyncSession, events: Sequence[EventRow], now: d
     for event in events:
         before = event.schedule
         event.schedule = _found_again(before)
+        is_touched = tx.is_modified(event)
         await tx.flush()
-        await overrides.shift(tx, event, before=before, after=event.schedule)
-        held = await rules.hold(tx, event.id)
-        waiting = await rules.unsent(tx, event.id)
-        await deliveries.withdraw(tx, event.id, on_the_way=False)
-        await rules.replan(tx, event, held=held, waiting=waiting, now=now)
+        is_touched |= await overrides.shift(tx, event, before=before, after=event.schedule)
+        if is_touched:
+            touch(event, now=now)
+        await rules.decide_anew(tx, event, on_the_way=False, now=now)
 
 
 def _found_again(schedule: Schedule) -> Schedule:

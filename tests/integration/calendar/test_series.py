@@ -411,3 +411,35 @@ async def test_the_agenda_asks_as_many_questions_for_many_events_as_for_one(
         remove(Engine, "before_cursor_execute", remember)
     assert len(items) == 2 * events
     assert len(questions) == 5
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+async def test_a_shortened_or_cancelled_occurrence_leaves_no_ghost_in_the_time_it_had(
+    ann: Caller, *, is_cancelled: bool
+) -> None:
+    event = await make(
+        ann,
+        start_time=WEEKS[0],
+        end_time=WEEKS[0] + 8 * HOUR,
+        repetition=Repetition(type="daily"),
+    )
+    day = WEEKS[0] + timedelta(days=3)
+    earlier = day - timedelta(days=1) + 9 * HOUR
+    await change_one(event, day, ann, start_time=earlier, end_time=earlier + HOUR)
+    if is_cancelled:
+        await cancel_one(event, day, ann)
+    assert await agenda_of(ann, day + 2 * HOUR, 0.1) == []
+    found = await agenda_of(ann, earlier, 0.01)
+    assert [item.original_start for item in found] == ([] if is_cancelled else [day])
+
+
+async def test_when_a_series_ends_its_first_time_is_what_stays(series: Event, ann: Caller) -> None:
+    await cancel_one(series, WEEKS[0], ann)
+    await change(series, ann, repetition="once")
+    assert await starts(ann) == [WEEKS[0]]
+
+
+async def test_a_one_off_event_is_moved_by_its_only_occurrence(ann: Caller) -> None:
+    event = await make(ann, start_time=WEEKS[0])
+    await change_one(event, WEEKS[0], ann, start_time=WEEKS[0] + HOUR, end_time=WEEKS[0] + 2 * HOUR)
+    assert await starts(ann) == [WEEKS[0] + HOUR]
