@@ -183,11 +183,11 @@ async def test_other_programs_publish_json_and_what_is_wrong_is_kept_with_the_re
     assert rejects[0][2] == b""
     assert rejects[1][2] == b"this is not JSON"
     assert "malformed" in rejects[1][1]
-    assert rejects[2][0] == 1
-    assert "no such level" in rejects[2][1]
-    assert json.loads(rejects[2][2])["message"] == "bad"
-    assert "ts: must be in the years 1 to 9999" in rejects[3][1]
-    assert json.loads(rejects[3][2])["message"] == "beyond"
+    assert "ts: must be in the years 1 to 9999" in rejects[2][1]
+    assert json.loads(rejects[2][2])["message"] == "beyond"
+    assert rejects[3][0] == 1
+    assert "no such level" in rejects[3][1]
+    assert json.loads(rejects[3][2])["message"] == "bad"
 
 
 async def test_a_message_id_of_another_program_is_stored_once(
