@@ -186,11 +186,30 @@ def _reason(detail: Mapping[str, Any]) -> str:
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  it is installed for this
+    if (unreadable := _unreadable_body(error)) is not None:
+        detail = f"{unreadable.field} {unreadable.reason}"
+        return problem(error.status_code, detail, errors=[unreadable])
     detail = f"{request.method} {request.url.path}: {error.detail}"
     return problem(error.status_code, detail, headers=error.headers)
 
 
+def _unreadable_body(error: HTTPException) -> FieldError | None:
+    """What FastAPI met when it read JSON and was not a `JSONDecodeError`."""
+    match error.__cause__:
+        case RecursionError():
+            return FieldError("body", "is nested too deeply")
+        case UnicodeDecodeError():
+            return FieldError("body", "is not JSON: not UTF-8")
+        case ValueError():
+            return FieldError("body", "holds a number with too many digits")
+        case _:
+            return None
+
+
 async def _not_storable(request: Request, error: Exception) -> Response:
+    assert isinstance(error, DataError)  # noqa: S101  it is installed for this
+    if getattr(error.orig, "sqlstate", None) is None:
+        raise error  # the driver could not read what is stored, which is no fault of the caller
     log.warning("not_storable", path=request.url.path, reason=str(error.__cause__))
     reason = "holds a value that cannot be stored"
     return problem(

@@ -188,6 +188,11 @@ def unset(sections: Sequence[type[Section]], *, directory: Path | None = None) -
     return REQUIRED - sources.read(_schema(sections), directory).keys()
 
 
+def named_in(sections: Sequence[type[Section]], *, state: Path | None = None) -> list[str]:
+    """Where settings are read from; see `notilog.sources.present`."""
+    return sources.present(_schema(sections), state=state)
+
+
 def _schema(sections: Sequence[type[Section]]) -> type[Core]:
     nested: dict[str, Any] = {}
     for kind in sections:

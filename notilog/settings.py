@@ -36,6 +36,11 @@ def load(*, directory: Path | None = None, assumed: Mapping[str, str] | None = N
     return config.load(SECTIONS, directory=directory, assumed=assumed)
 
 
+def named_in(*, state: Path | None = None) -> list[str]:
+    """Where settings are read from, the strongest first; see `notilog.config.named_in`."""
+    return config.named_in(SECTIONS, state=state)
+
+
 def unset(*, directory: Path | None = None) -> frozenset[str]:
     """The required settings that no source names; see `notilog.config.unset`."""
     return config.unset(SECTIONS, directory=directory)

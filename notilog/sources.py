@@ -58,14 +58,27 @@ def assumed(state: Path | None = None) -> dict[str, str]:
     return _variables(path) if path.is_file() else {}
 
 
-def present(*, directory: Path | None = None) -> list[str]:
-    """Where settings are read from, the strongest first."""
+def present(
+    schema: type[BaseSettings], *, directory: Path | None = None, state: Path | None = None
+) -> list[str]:
+    """Where settings are read from, the strongest first.
+
+    Args:
+        schema: whose settings count; other variables of the environment do not.
+        directory: where ``.env`` and ``notilog.yaml`` lie.
+        state: the state directory of `notilog up`; by default that of ``NOTILOG_STATE_DIR``.
+    """
     directory = directory or Path.cwd()
-    named = [name for name in os.environ if name.startswith(PREFIX)]
+    known = set(_names(schema, PREFIX))
+    known |= {name + SECRET_FILE_SUFFIX for name in known}
+    count = sum(bool(value) and name.upper() in known for name, value in os.environ.items())
     yaml_file = os.environ.get(PREFIX + "CONFIG") or directory / "notilog.yaml"
     files = [directory / ".env", Path(yaml_file)]
+    kept_in = state or os.environ.get(STATE_DIR)
+    if kept_in:
+        files.append(Path(kept_in) / ASSUMED)
     return [
-        f"environment ({len(named)} variables)",
+        f"environment ({count} {'variable' if count == 1 else 'variables'})",
         *(str(path) for path in files if path.is_file()),
     ]
 

@@ -1,17 +1,37 @@
 """The Celery app of the workers, beat and Flower; the API sends tasks to it by name."""
 
+import os
 import sys
+import warnings
 from typing import Any
 
 import celery
+import celery.apps.worker
+import structlog
 from celery import signals
+from celery.exceptions import SecurityWarning
 
 from notilog import config, log_output
 from notilog import settings as schema
 from notilog.fallbacks import ConfigurationError
+from workers import flower_access
 from workers.log_intake import LogIntake
 from workers.readiness import announce
 from workers.task import CoroutineTask
+
+log = structlog.get_logger(__name__)
+
+_say = celery.apps.worker.safe_say
+
+
+def _say_on_stderr(message: str, file: Any = sys.__stderr__) -> None:
+    """What Celery says on stdout when it stops is told by `_tell_of_stopping` in our format."""
+    if file is not sys.__stdout__:
+        _say(message, file)
+
+
+def _tell_of_stopping(*, sig: str, how: str, **_: Any) -> None:
+    log.info("worker_stops", signal=sig, how=how.lower())
 
 
 def _configure() -> None:
@@ -23,6 +43,9 @@ def _configure() -> None:
 
 def _log_as_worker(*, sender: str, **_: Any) -> None:
     log_output.configure(config.current(), process=sender)
+    if os.geteuid() == 0:  # in one line, instead of Celery's block of a dozen
+        warnings.filterwarnings("ignore", category=SecurityWarning)
+        log.warning("runs_as_root", advice="start NotiLog under an account of its own")
 
 
 def _log_as_beat(**_: Any) -> None:
@@ -56,6 +79,9 @@ signals.celeryd_init.connect(_log_as_worker)
 signals.beat_init.connect(_log_as_beat)
 signals.beat_init.connect(_begin_with_zone_rules)
 signals.worker_ready.connect(announce)
+signals.worker_shutting_down.connect(_tell_of_stopping)
+celery.apps.worker.safe_say = _say_on_stderr
 signals.setup_logging.connect(_keep_our_logging)
 if "flower" in sys.argv:  # Flower sends no signal, and keeps the handlers that it finds
     log_output.configure(config.current(), process="flower")
+    flower_access.guard_metrics()

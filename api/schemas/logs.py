@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from notilog.instants import Instant
 from notilog.logs import levels, record
 from notilog.logs.batch import Batch
 from notilog.logs.search import Filters
@@ -91,10 +92,8 @@ class LogQuery(BaseModel):
     module: Text | None = None
     level: Text | None = Field(None, description="exactly this level", examples=["error"])
     min_level: Text | None = Field(None, description="this level or a graver one")
-    since: AwareDatetime | None = Field(
-        None, alias="from", description="the first instant, included"
-    )
-    until: AwareDatetime | None = Field(None, alias="to", description="the last instant, excluded")
+    since: Instant | None = Field(None, alias="from", description="the first instant, included")
+    until: Instant | None = Field(None, alias="to", description="the last instant, excluded")
     q: Text | None = Field(
         None, description='words of the message: `refused "order 18" -test or failed`'
     )

@@ -8,11 +8,13 @@ import struct
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 from msgspec.structs import astuple
 from uuid_utils import uuid7
 
+from notilog.instants import OUT_OF_YEARS
 from notilog.logs import levels
 from notilog.logs.limits import LogsSettings
 from notilog.logs.record import BadRecord, Record
@@ -34,6 +36,8 @@ _COLUMN_COUNT: Final = struct.Struct("!h")
 _NULL: Final = _LENGTH.pack(-1)
 _NO_TRACE: Final = (None,) * 4
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_FIRST_DAY: Final = (datetime.min.replace(tzinfo=UTC) - _EPOCH).days
+_LAST_DAY: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH).days
 _DAY: Final = 24 * 60 * 60
 _SECOND: Final = 1_000_000
 _COLUMNS: Final = len(COLUMNS)
@@ -67,12 +71,14 @@ class Packer:
         self._upper = first[:_HALF]
         self._lower = int.from_bytes(first[_HALF:], "big") & ~_COUNTED
         self._parts: list[bytes] = []
+        self._own: set[tuple[int, UUID]] = set()
 
     def add(self, record: Record) -> None:
         """Pack one record.
 
         Raises:
-            BadRecord: the level is unknown, or something is too large or cannot be stored.
+            BadRecord: the level is unknown, something is too large or cannot be stored, or a
+                record before it has the same id and time.
         """
         fields = astuple(record)  # one call costs less than reading fifteen fields
         origin, (text, key, moment) = fields[:3], fields[3:6]
@@ -83,15 +89,16 @@ class Packer:
             raise BadRecord(f"message: longer than {self._longest} bytes")
         if self._nul:
             _refuse_nul(record)
+        ts = self._arrival if moment is None else _ts(moment)
         if key is None:
             upper = self._upper
             lower = self._lower = self._lower + 1
         else:
+            if (ts, key) in self._own:  # only one could be stored
+                raise BadRecord("id: a record before it has the same id and ts")
             upper, lower = key.bytes[:_HALF], int.from_bytes(key.bytes[_HALF:], "big")
         self._parts += (
-            _HEAD.pack(
-                _COLUMNS, 8, self._arrival if moment is None else _ts(moment), 16, upper, lower
-            ),
+            _HEAD.pack(_COLUMNS, 8, ts, 16, upper, lower),
             self._origins.get(origin) or self._origin(origin),
             _LENGTH.pack(size),
             message,
@@ -99,6 +106,8 @@ class Packer:
             _NULLS if trace == _NO_TRACE else self._trace(trace),
             _NULL if attrs is None else self._attrs(attrs),
         )
+        if key is not None:
+            self._own.add((ts, key))
 
     def rows(self) -> bytes:
         """Every row so far."""
@@ -134,8 +143,14 @@ class Packer:
 
 
 def _ts(moment: datetime) -> int:
-    """Microseconds, as PostgreSQL counts them; dividing by a timedelta would take twice as long."""
+    """Microseconds, as PostgreSQL counts them; dividing by a timedelta would take twice as long.
+
+    Raises:
+        BadRecord: in UTC it has a year that cannot be read back.
+    """
     since = moment - _EPOCH
+    if not _FIRST_DAY <= since.days <= _LAST_DAY:
+        raise BadRecord(f"ts: {OUT_OF_YEARS}")
     return (since.days * _DAY + since.seconds) * _SECOND + since.microseconds
 
 

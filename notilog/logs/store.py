@@ -10,12 +10,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import psycopg
-from psycopg.errors import UniqueViolation
+from psycopg.errors import CheckViolation, UniqueViolation
 from sqlalchemy import delete, insert
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
+from notilog.instants import OUT_OF_YEARS
 from notilog.logs.batch import Batch
 from notilog.logs.rows import COLUMNS, HEADER, TRAILER, split
 from notilog.logs.tables import LogBatchRow, LogRejectRow
@@ -167,6 +168,8 @@ async def driver_connection(tx: AsyncSession) -> psycopg.AsyncConnection:
 
 def _reason(error: psycopg.Error) -> str:
     """Why the rows were refused; any other failure is raised again."""
+    if isinstance(error, CheckViolation):  # there is only one
+        return f"ts: {OUT_OF_YEARS}"
     of_data = isinstance(error, psycopg.DataError | psycopg.IntegrityError)
     if of_data or (error.sqlstate or "").startswith(_LIMIT_EXCEEDED):
         return error.diag.message_primary or str(error)

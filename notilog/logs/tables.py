@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, SmallInteger, func, text
+from sqlalchemy import CheckConstraint, Index, SmallInteger, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
@@ -16,6 +16,10 @@ class LogRecordRow(Row):
     """One log line with its fields; ``(ts, id)`` orders the pages of every list."""
 
     __tablename__ = "log_records"
+    __table_args__ = (
+        # What Python cannot read back would end every search that meets it.
+        CheckConstraint("ts >= '0001-01-01 00:00+00' AND ts < '10000-01-01 00:00+00'", name="year"),
+    )
 
     ts: Mapped[datetime] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)

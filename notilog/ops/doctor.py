@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from notilog import config, sources
+from notilog import config
+from notilog import settings as schema
 from notilog.config import Core, Settings
 from notilog.db import migrate
 from notilog.errors import Unavailable
@@ -37,7 +38,7 @@ async def examine(settings: Settings, *, state: Path, host: str, ports: list[int
         _smtp(settings.section(EmailSettings)),
     )
     return [
-        *_configuration(settings),
+        *_configuration(settings, state),
         *(finding for group in findings for finding in group),
         *_channels(),
         *_ports(state, host, ports),
@@ -57,8 +58,8 @@ def report(findings: list[Finding], console: Console) -> bool:
     return all(finding.state != "broken" for finding in findings)
 
 
-def _configuration(settings: Settings) -> Iterator[Finding]:
-    yield Finding("settings", "ok", "from " + ", ".join(sources.present()))
+def _configuration(settings: Settings, state: Path) -> Iterator[Finding]:
+    yield Finding("settings", "ok", "from " + ", ".join(schema.named_in(state=state)))
     for fallback in settings.fallbacks:
         advice = f"correct it; until then it is {fallback.default}"
         yield Finding(fallback.setting, "warning", f"{fallback.value}: {fallback.reason}", advice)

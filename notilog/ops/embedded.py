@@ -14,6 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from notilog.errors import NotilogError
 from notilog.ops.state import kept_secret, write_private
 
@@ -21,6 +23,9 @@ LOOPBACK = "127.0.0.1"
 DATABASE = "notilog"
 ACCOUNT = "notilog"
 SYSTEM_ACCOUNT = "pgserver"
+
+
+log = structlog.get_logger(__name__)
 
 
 class NotInstalled(NotilogError):
@@ -219,6 +224,7 @@ def _let_pass(data: Path, bin_path: Path) -> None:
         mode = folder.stat().st_mode
         if not mode & 0o001:
             folder.chmod(mode | 0o001)
+            log.warning("folder_opened", folder=str(folder), to=SYSTEM_ACCOUNT, mode="o+x")
 
 
 def _run(cluster: Postgres, *command: tuple[str, ...], stdin: str = "") -> None:

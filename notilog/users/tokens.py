@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from notilog.errors import Forbidden, Invalid, NotFound
+from notilog.instants import Instant
 from notilog.users.caller import Caller, Scope
 from notilog.users.contacts import PersonalName
 from notilog.users.credentials import TOKEN_PREFIX, digest, issue
@@ -26,7 +27,7 @@ class NewToken(BaseModel):
     name: PersonalName = Field(examples=["shipper on web-1"])
     scopes: list[Scope] = Field(min_length=1, max_length=16, examples=[["logs:write"]])
     project: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
-    expires_at: AwareDatetime | None = None
+    expires_at: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True)

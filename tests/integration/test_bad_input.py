@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 from httpx import ASGITransport, AsyncClient, Response
+from sqlalchemy import text
 
 from api.main import living, make_app
 from notilog import settings
+from notilog.db.session import transaction
 from tests.integration.conftest import BASE, Person
 
 JSON = {"Content-Type": "application/json"}
@@ -49,6 +51,61 @@ async def test_a_body_that_is_not_what_it_should_be(
 ) -> None:
     problem = refused(await admin.api.post("users", content=content, headers=JSON), status)
     assert problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"[" * 100_000, "is nested too deeply"),
+        (b"9" * 5_000, "holds a number with too many digits"),
+        (b"\x80", "is not JSON: not UTF-8"),
+    ],
+)
+async def test_a_body_that_cannot_be_read_is_named_with_the_reason(
+    admin: Person, content: bytes, reason: str
+) -> None:
+    problem = refused(await admin.api.post("users", content=content, headers=JSON), 400)
+    assert problem["errors"] == [{"field": "body", "reason": reason}]
+    assert problem["detail"] == f"body {reason}"
+
+
+BEYOND = ("9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00")
+
+
+@pytest.mark.parametrize("moment", BEYOND)
+async def test_an_instant_of_a_year_that_cannot_be_kept(ann: Person, moment: str) -> None:
+    record = {"level": "info", "project": "shop", "module": "cart", "message": "m", "ts": moment}
+    refused(await ann.api.post("logs", json=record), 422)
+    for name in ("from", "to"):
+        problem = refused(await ann.api.get("logs", params={name: moment}), 422)
+        assert problem["detail"] == f"{name}: must be in the years 1 to 9999, in UTC"
+    token = {"name": "shipper", "scopes": ["logs:write"], "expires_at": moment}
+    problem = refused(await ann.api.post("tokens", json=token), 422)
+    assert problem["detail"] == "expires_at: must be in the years 1 to 9999, in UTC"
+    assert (await ann.api.get("tokens")).json()["items"] == []
+
+
+async def test_what_is_stored_and_cannot_be_read_is_not_the_fault_of_the_caller(
+    ann: Person,
+) -> None:
+    token = {"name": "shipper", "scopes": ["logs:write"]}
+    assert (await ann.api.post("tokens", json=token)).status_code == 201
+    async with transaction() as tx:
+        await tx.execute(text("UPDATE api_tokens SET expires_at = '10000-01-01 00:00+00'"))
+    refused(await ann.api.get("tokens"), 500)
+
+
+async def test_what_the_server_refuses_is_not_storable(environment: pytest.MonkeyPatch) -> None:
+    app = make_app()
+
+    @app.get("/api/v1/refusal")
+    async def refusal() -> None:
+        async with transaction() as tx:
+            await tx.execute(text("SELECT 'yesterday noon'::integer"))
+
+    async with living(app), AsyncClient(transport=ASGITransport(app), base_url=BASE) as client:
+        problem = refused(await client.get("refusal"), 422)
+    assert "cannot be stored" in str(problem["detail"])
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/xml", "", "multipart/form-data", "x"])

@@ -173,18 +173,21 @@ async def test_other_programs_publish_json_and_what_is_wrong_is_kept_with_the_re
     broker.publish(
         json.dumps([record("first"), record("bad", level="loud"), record("second")]).encode()
     )
+    broker.publish(json.dumps(record("beyond", ts="9999-12-31T23:59:59-12:00")).encode())
     broker.publish(b"this is not JSON")
     broker.publish(b"")
     wait_until(lambda: stored.count() == 3, "storing")
-    wait_until(lambda: stored.count("log_rejects") == 3, "keeping the rejects")
+    wait_until(lambda: stored.count("log_rejects") == 4, "keeping the rejects")
     assert set(stored.messages()) == {"alone", "first", "second"}
     rejects = stored.rows("SELECT position, reason, payload FROM log_rejects ORDER BY payload")
     assert rejects[0][2] == b""
     assert rejects[1][2] == b"this is not JSON"
     assert "malformed" in rejects[1][1]
-    assert rejects[2][0] == 1
-    assert "no such level" in rejects[2][1]
-    assert json.loads(rejects[2][2])["message"] == "bad"
+    assert "ts: must be in the years 1 to 9999" in rejects[2][1]
+    assert json.loads(rejects[2][2])["message"] == "beyond"
+    assert rejects[3][0] == 1
+    assert "no such level" in rejects[3][1]
+    assert json.loads(rejects[3][2])["message"] == "bad"
 
 
 async def test_a_message_id_of_another_program_is_stored_once(

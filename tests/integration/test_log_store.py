@@ -1,6 +1,7 @@
 """The store keeps every good row once, whatever stands beside it."""
 
 import json
+import struct
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -105,7 +106,7 @@ async def test_a_batch_that_comes_again_is_dropped() -> None:
 async def test_a_record_with_an_id_that_comes_again_in_another_batch_is_stored_once() -> None:
     record = {"id": str(uuid4()), "ts": NOW.isoformat(), "message": "once"}
     await stored(batch(record, {"message": "a"}))
-    await stored(batch(record, {"message": "b"}), batch(record, record, {"message": "c"}))
+    await stored(batch(record, {"message": "b"}), batch(record, {"message": "c"}))
     assert sorted(await messages()) == ["a", "b", "c", "once"]
     assert await rejects() == []
 
@@ -124,6 +125,27 @@ async def test_rows_that_the_database_refuses_are_kept_apart_with_the_reason() -
     assert all("invalid byte sequence" in row.reason for row in found)
     assert all(b"\xff\xfeD" in row.payload for row in found)
     assert await stored(good, broken) == Kept(stored=0, rejected=0, repeated=2)
+
+
+@pytest.mark.parametrize("microseconds", [252_455_616_000 * 10**6, -63_113_904_000 * 10**6 - 1])
+async def test_a_year_that_cannot_be_read_back_is_refused_in_sealed_rows_too(
+    microseconds: int,
+) -> None:
+    mixed = batch(
+        {"message": "before"},
+        {"message": "beyond", "ts": "2001-02-03T04:05:06.789Z", "id": str(uuid4())},
+        {"message": "after"},
+    )
+    moment = datetime(2001, 2, 3, 4, 5, 6, 789_000, tzinfo=UTC) - datetime(2000, 1, 1, tzinfo=UTC)
+    ts = struct.pack("!q", moment // timedelta(microseconds=1))
+    assert mixed.rows.count(ts) == 1
+    beyond = Batch(mixed.id, 3, mixed.rows.replace(ts, struct.pack("!q", microseconds)))
+    good = batch({"message": "good"})
+    assert await stored(beyond, good) == Kept(stored=3, rejected=1, repeated=0)
+    assert sorted(await messages()) == ["after", "before", "good"]
+    (refused,) = await rejects()
+    assert (refused.position, refused.reason) == (1, "ts: must be in the years 1 to 9999, in UTC")
+    assert b"beyond" in refused.payload
 
 
 async def test_damaged_rows_are_kept_as_they_are() -> None:

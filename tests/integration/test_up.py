@@ -100,12 +100,19 @@ def test_it_starts_survives_crashes_and_stops_without_leftovers(tmp_path: Path) 
             f"http://127.0.0.1:{up.flower_port}/api/workers", auth=("admin", password)
         )
         assert workers.status_code == 200, up.text
+        metrics = f"http://127.0.0.1:{up.flower_port}/metrics"
+        assert httpx.get(metrics).status_code == 401
+        assert httpx.get(metrics, auth=("admin", "wrong")).status_code == 401
+        measured = httpx.get(metrics, auth=("admin", password))
+        assert (measured.status_code, "flower_" in measured.text) == (200, True)
+        assert httpx.get(f"http://127.0.0.1:{up.flower_port}/healthcheck").status_code == 200
 
         second = run(tmp_path, "up", "--port", str(free_port()), "--flower-port", str(free_port()))
         assert_refused(second, "is in use by process")
 
-        doctor = run(tmp_path, "doctor")
+        doctor = run(tmp_path, "doctor", NOTILOG_LOG_LEVEL="info", NOTILOG_NONE="1", COLUMNS="400")
         assert doctor.returncode == 0, doctor.stdout
+        assert "from environment (1 variable), state/assumed.env" in doctor.stdout
 
         (killed,) = up.pids("-n general@")
         os.kill(killed, signal.SIGKILL)
@@ -117,6 +124,9 @@ def test_it_starts_survives_crashes_and_stops_without_leftovers(tmp_path: Path) 
         up.process.wait(timeout=10)
         assert up.process.returncode == 0
         assert gone(family)
+        told = re.findall(r"^worker-\w+ +\| (?!\*{3})(.*)$", up.text, re.MULTILINE)
+        stopping = [line for line in map(json.loads, told) if line["event"] == "worker_stops"]
+        assert {line["how"] for line in stopping} == {"warm"}
 
 
 def test_killed_it_takes_everything_along_and_starts_again_with_its_data(tmp_path: Path) -> None:

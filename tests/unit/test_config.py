@@ -288,12 +288,19 @@ def test_what_is_assumed_is_weaker_than_every_source(
     assert core.log_level == "error"
 
 
-def test_the_sources_are_named(tmp_path: Path) -> None:
+def test_the_sources_are_named(tmp_path: Path, environment: pytest.MonkeyPatch) -> None:
     (tmp_path / ".env").touch()
-    assert sources.present(directory=tmp_path) == [
-        "environment (3 variables)",
-        str(tmp_path / ".env"),
-    ]
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / sources.ASSUMED).touch()
+    environment.setenv("NOTILOG_NONE", "no such setting")
+    environment.setenv("NOTILOG_STATE_DIR", str(state))
+    environment.setenv("NOTILOG_ADMIN_PASSWORD_FILE", str(tmp_path / "password"))
+    named = [str(tmp_path / ".env"), str(state / sources.ASSUMED)]
+    assert sources.present(config.Core, directory=tmp_path) == ["environment (4 variables)", *named]
+    environment.delenv("NOTILOG_STATE_DIR")
+    assert sources.present(config.Core, directory=tmp_path)[1:] == named[:1]
+    assert sources.present(config.Core, directory=tmp_path, state=state)[1:] == named
 
 
 scalars = (

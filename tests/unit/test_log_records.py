@@ -89,6 +89,8 @@ def test_other_levels_are_refused(level: str | int) -> None:
         ({"ts": "2026-11-20T10:00:00"}, "$.ts"),
         ({"ts": "yesterday"}, "RFC3339"),
         ({"ts": 1_795_000_000}, "$.ts"),
+        ({"ts": "9999-12-31T23:59:59-12:00"}, "ts: must be in the years 1 to 9999"),
+        ({"ts": "0001-01-01T00:00:00+14:00"}, "ts: must be in the years 1 to 9999"),
         ({"id": "7"}, "UUID"),
         ({"attrs": [1]}, "$.attrs"),
         ({"attrs": "text"}, "$.attrs"),
@@ -145,6 +147,18 @@ def test_nesting_without_end_is_refused_alone() -> None:
     deep = json.dumps(GOOD)[:-1] + ', "attrs": {"a": ' + "[" * 10_000 + "]" * 10_000 + "}}"
     batch = accept(Sent(f"{deep}\n{json.dumps(GOOD)}".encode(), "application/x-ndjson"), now=NOW)
     assert (batch.records, batch.rejects[0].reason) == (1, "nested too deeply")
+
+
+def test_a_second_record_of_the_same_id_and_time_is_refused_whatever_else_it_holds() -> None:
+    own = {**GOOD, "id": str(UUID(int=7))}
+    timed = {**own, "ts": NOW.isoformat()}
+    same_instant = {**timed, "ts": "2026-11-20T13:00:00+03:00", "message": "another"}
+    later = {**timed, "ts": "2026-11-20T10:00:00.000001Z"}
+    bad = {**later, "level": "loud"}
+    batch = sent([timed, same_instant, own, timed, bad, later])
+    assert batch.records == 2
+    assert [bad.position for bad in batch.rejects] == [1, 2, 3, 4]
+    assert all("same id and ts" in bad.reason for bad in batch.rejects[:3])
 
 
 def test_unknown_fields_move_to_attrs_which_win() -> None:
