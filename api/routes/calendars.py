@@ -35,7 +35,7 @@ async def subscriber(
     return caller
 
 
-@router.get("/{login}.ics", responses={**problems(404), **FEED}, response_class=Response)
+@router.get("/{login}.ics", responses={**problems(401, 403, 404), **FEED}, response_class=Response)
 async def get_feed(
     login: Annotated[str, Path(max_length=63)],
     caller: Annotated[Caller, Depends(subscriber)],

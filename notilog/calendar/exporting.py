@@ -20,6 +20,7 @@ from notilog.calendar.ics.exported import (
 )
 from notilog.calendar.ics.writing import Method, write
 from notilog.calendar.intervals import Interval
+from notilog.calendar.occurrences import Schedule
 from notilog.calendar.overrides import local_start
 from notilog.calendar.series import Happening, Override, Series
 from notilog.calendar.tables import EventRow, ReminderRow
@@ -51,18 +52,60 @@ async def feed(tx: AsyncSession, caller: Caller, *, login: str, now: datetime) -
     person = await accounts.find(tx, login)
     viewer = await tx.get_one(UserRow, caller.user_id)
     window = Interval(now - PAST, now + FUTURE)
-    found = [
-        one
-        for one in await touching(tx, caller, [person.id], window=window, most=None)
-        if one.coming(caller=caller.user_id) or one.apart
-    ]
+    found = await touching(tx, caller, [person.id], window=window, most=None)
     alarms = await _alarms(tx, [one.event.id for one in found], person, caller)
     events = (
-        _seen(one, caller, alarms=alarms.get(one.event.id, ()), window=window, viewer=viewer)
+        _seen(
+            replace(one, series=series),
+            caller,
+            alarms=alarms.get(one.event.id, ()),
+            window=window,
+            viewer=viewer,
+        )
         for one in found
+        if (series := _attended(one))
     )
     name = f"{person.first_name} {person.last_name}".strip()
     return write(events, method="PUBLISH", name=name)
+
+
+def _attended(one: Touching) -> Series | None:
+    """The occurrences that the person of the feed has not declined, if there are any."""
+    series = one.series
+    declined = {at for at, decisions in one.apart.items() if "no" in decisions.values()}
+    if one.coming():
+        changed = {
+            at: replace(override, cancelled=override.cancelled or at in declined)
+            for at, override in series.overrides.items()
+        }
+        return Series(series.schedule, changed)
+    happenings = [series.at(at) for at in sorted(one.apart.keys() - declined)]
+    return _only(one.event, [happening for happening in happenings if happening])
+
+
+def _only(event: EventRow, happenings: Sequence[Happening]) -> Series | None:
+    """These occurrences of the event, as a series without a rule."""
+    if not happenings:
+        return None
+    named = {
+        one.start: replace(
+            one.override or Override(original_start=one.start, start=one.start, end=one.end),
+            original_start=one.start,
+            added=one is not happenings[0],
+        )
+        for one in happenings
+    }
+    start, end = (
+        local_start(event.schedule, at) for at in (happenings[0].start, happenings[0].end)
+    )
+    schedule = replace(
+        event.schedule,
+        start_local=start,
+        starts_at=happenings[0].start,
+        duration=end - start if event.all_day else happenings[0].end - happenings[0].start,
+        repetition=None,
+    )
+    return Series(schedule, named)
 
 
 def _seen(
@@ -117,7 +160,7 @@ def exported(event: EventRow, series: Series, *, window: Interval) -> ExportedEv
             )
         ),
         added=(*_added(event, kept), *_beyond_rules(event, series, window)),
-        overrides=tuple(_overrides(event, kept)),
+        overrides=tuple(_overrides(event, schedule, kept)),
         raw=event.ical_raw,
     )
 
@@ -140,18 +183,18 @@ def _beyond_rules(
             yield _moment(event, one.start), _moment(event, one.end)
 
 
-def _overrides(event: EventRow, kept: Sequence[Override]) -> Iterator[ExportedOverride]:
-    schedule = event.schedule
+def _overrides(
+    event: EventRow, schedule: Schedule, kept: Sequence[Override]
+) -> Iterator[ExportedOverride]:
     for one in sorted(kept, key=lambda one: one.original_start):
         happening = Happening(one.start, one.end, one.original_start, one)
         words = happening.words(event.name, event.description)
         usual = (one.original_start, schedule.end_of(one.original_start))
-        if one.added or (
-            (one.start, one.end) == usual and words == (event.name, event.description)
-        ):
+        is_moved = not one.added and (one.start, one.end) != usual
+        if not is_moved and words == (event.name, event.description):
             continue  # somebody's decision alone is no change
         yield ExportedOverride(
-            original_start=one.original_start,
+            original_start=one.start if one.added else one.original_start,
             start=_moment(event, one.start),
             end=_moment(event, one.end),
             name=words[0],

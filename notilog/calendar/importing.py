@@ -4,28 +4,39 @@ Everything is imported or nothing. What no column expresses stays in ``ical_raw`
 has it again.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from itertools import pairwise
 from uuid import UUID
 
-from sqlalchemy import ARRAY, String, any_, bindparam, delete, select
+from sqlalchemy import ARRAY, String, any_, bindparam, func, insert, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from notilog.calendar import following, overrides, rules
-from notilog.calendar.drafts import Changes, Notification, imported_schedule, instant_in
-from notilog.calendar.events import apply, touch
+from notilog.calendar import following, overrides, participation, rules
+from notilog.calendar.drafts import Notification, imported_schedule, instant_in, is_moved
+from notilog.calendar.events import touch
 from notilog.calendar.ics.imported import ImportedEvent, ImportedOverride
-from notilog.calendar.occurrences import is_occurrence
+from notilog.calendar.occurrences import Schedule, is_occurrence
+from notilog.calendar.repeat.repetition import Repetition
 from notilog.calendar.rules import rules_of
 from notilog.calendar.series import Happening
-from notilog.calendar.tables import EventRow, OverrideRow
+from notilog.calendar.tables import EventRow, OverrideRow, ParticipantRow
+from notilog.calendar.wall_clock import instant_of, local_of
+from notilog.errors import Invalid
 from notilog.notifications import deliveries
 from notilog.notifications.channels import is_configured
 from notilog.users.caller import Caller
 from notilog.users.tables import UserRow
 
 AT_ONCE = 500
+LONGEST_UID = 1000
+"""Bytes; an index has no room for much more."""
+
+ORIGINAL = "%Y%m%dT%H%M%SZ"
+PART = "/[0-9]{8}T[0-9]{6}Z$"
+"""What the UID of a part of a series has after that of the series."""
+PART_LENGTH = 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +46,24 @@ class Imported:
     created: int = 0
     updated: int = 0
     cancelled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A series, or as much of it as goes on in one way: up to the occurrence ``until``."""
+
+    event: ImportedEvent
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A part and its row; ``before`` is what the row said before, ``follows`` the part before."""
+
+    row: EventRow
+    part: _Part
+    before: Schedule | None
+    follows: EventRow | None
 
 
 async def take_in(
@@ -47,45 +76,184 @@ async def take_in(
     Raises:
         Invalid: an event cannot be kept.
     """
-    author = await tx.get_one(UserRow, caller.user_id)
+    # Two imports of one person come after one another, so that they see each other's events.
+    author = await tx.get_one(UserRow, caller.user_id, with_for_update={"key_share": True})
     channel = "email" if author.email is not None and is_configured("email") else "log"
     counts = {"created": 0, "updated": 0, "cancelled": 0}
-    for begin in range(0, len(events), AT_ONCE):
-        batch = events[begin : begin + AT_ONCE]
-        known = await _known(tx, caller.user_id, [event.uid for event in batch])
-        rows: list[tuple[EventRow, ImportedEvent]] = []
-        for event in batch:
-            row = known.get(event.uid)
-            if event.cancelled:
-                counts["cancelled"] += row is not None
-                if row is not None:
-                    await _cancel(tx, row, now=now)
-                continue
-            counts["created" if row is None else "updated"] += 1
-            if row is None:
-                row = EventRow(author_id=caller.user_id, version=0, created_at=now)
-                tx.add(row)
-            _write(row, event, now=now)
-            rows.append((row, event))
+    newest = _newest(events)
+    staying = {event.uid for event in newest if not event.cancelled}
+    for begin in range(0, len(newest), AT_ONCE):
+        batch = [(event, _parts(event)) for event in newest[begin : begin + AT_ONCE]]
+        uids = [event.uid for event, _ in batch]
+        known = await _known(tx, caller.user_id, uids)
+        written: list[_Written] = []
+        for event, parts in batch:
+            if not event.cancelled:
+                counts["updated" if event.uid in known else "created"] += 1
+            elif event.uid in known:
+                counts["cancelled"] += 1
+            written += _write_all(tx, caller.user_id, parts, known, now=now)
+        staying |= {one.part.event.uid for one in written}
+        for uid, row in known.items():
+            if uid not in staying:
+                await _cancel(tx, row, now=now)
         await tx.flush()
-        fresh = {row.id for row, event in rows if event.uid not in known}
-        for row, event in rows:
-            await _hang_on(tx, row, event, channel=channel, is_new=row.id in fresh, now=now)
+        for one in written:
+            await _hang_on(tx, one, channel=channel, now=now)
     return Imported(**counts)
 
 
+def _newest(events: Iterable[ImportedEvent]) -> list[ImportedEvent]:
+    """Each event once, in its last version: calendars put into one file may share some."""
+    newest: dict[str, ImportedEvent] = {}
+    for event in events:
+        if len(event.uid.encode()) > LONGEST_UID:
+            raise Invalid.field("UID", f"may have at most {LONGEST_UID} bytes")
+        if event.uid not in newest or event.sequence >= newest[event.uid].sequence:
+            newest[event.uid] = event
+    return list(newest.values())
+
+
+def _parts(event: ImportedEvent) -> list[_Part]:
+    """The series up to each occurrence from which on it is another one, and that from there on."""
+    schedule = _schedule(event)
+    turns = sorted(
+        (
+            one
+            for one in event.overrides
+            if one.this_and_following and is_occurrence(schedule, one.original_start)
+        ),
+        key=lambda one: one.original_start,
+    )
+    if event.cancelled or not turns:
+        return [_Part(event)]
+    rest = replace(event, overrides=tuple(one for one in event.overrides if one not in turns))
+    bounds = [*(one.original_start for one in turns), None]
+    parts = [_Part(_between(rest, None, bounds[0], schedule), bounds[0])]
+    for turn, (since, until) in zip(turns, pairwise(bounds), strict=True):
+        moved = _Moved(schedule, turn)
+        uid = f"{event.uid}/{turn.original_start:{ORIGINAL}}"
+        continued = moved.event(_between(rest, since, until, schedule), uid=uid)
+        parts.append(_Part(continued, until and moved.instant(until)))
+    if turns[0].original_start == schedule.starts_at:
+        first = parts[1]
+        return [_Part(replace(first.event, uid=event.uid), first.until), *parts[2:]]
+    return parts
+
+
+def _between(
+    event: ImportedEvent, since: datetime | None, until: datetime | None, schedule: Schedule
+) -> ImportedEvent:
+    """The event with only those exceptions that are meant for these original starts."""
+
+    def has(original: datetime) -> bool:
+        return (since is None or original >= since) and (until is None or original < until)
+
+    return replace(
+        event,
+        excluded=tuple(start for start in event.excluded if has(start)),
+        added=tuple(span for span in event.added if has(instant_in(span[0], schedule.zone))),
+        overrides=tuple(one for one in event.overrides if has(one.original_start)),
+    )
+
+
+class _Moved:
+    """What an occurrence changes of all that follow: words, length, and by how far they move."""
+
+    def __init__(self, schedule: Schedule, turn: ImportedOverride) -> None:
+        self._zone = schedule.zone
+        self._turn = turn
+        start = local_of(instant_in(turn.start, self._zone), self._zone)
+        original = overrides.local_start(schedule, turn.original_start)
+        self._distance = start - original
+        self._days = start.date() - original.date()
+
+    def instant(self, original: datetime) -> datetime:
+        return instant_of(local_of(original, self._zone) + self._distance, self._zone)
+
+    def event(self, event: ImportedEvent, *, uid: str) -> ImportedEvent:
+        turn = self._turn
+        return replace(
+            event,
+            uid=uid,
+            cancelled=turn.cancelled,
+            start=turn.start,
+            end=turn.end,
+            all_day=not isinstance(turn.start, datetime),
+            name=turn.name,
+            description=turn.description,
+            raw=turn.raw,
+            repetition=event.repetition and self._repetition(event.repetition),
+            excluded=tuple(map(self.instant, event.excluded)),
+            added=tuple((self._added(start), self._added(end)) for start, end in event.added),
+            overrides=tuple(
+                replace(one, original_start=self.instant(one.original_start))
+                for one in event.overrides
+            ),
+        )
+
+    def _added(self, moment: date) -> datetime:
+        return self.instant(instant_in(moment, self._zone))
+
+    def _repetition(self, repetition: Repetition) -> Repetition:
+        due_date = repetition.due_date
+        days = sorted((day + self._days.days) % 7 for day in repetition.weekly_days)
+        return replace(
+            repetition, due_date=due_date and due_date + self._days, weekly_days=tuple(days)
+        )
+
+
 async def _known(tx: AsyncSession, author_id: UUID, uids: list[str]) -> dict[str, EventRow]:
-    """The events that came before, by UID."""
+    """The events that came before, and their parts, by UID."""
+    wanted = any_(bindparam("uids", uids, type_=ARRAY(String)))
+    is_part = EventRow.ical_uid.regexp_match(PART)
     statement = (
         select(EventRow)
         .where(
             EventRow.author_id == author_id,
             EventRow.cancelled_at.is_(None),
-            EventRow.ical_uid == any_(bindparam("uids", uids, type_=ARRAY(String))),
+            or_(
+                EventRow.ical_uid == wanted,
+                is_part & (func.left(EventRow.ical_uid, -PART_LENGTH) == wanted),
+            ),
         )
+        .order_by(EventRow.id)
         .with_for_update()
     )
     return {row.ical_uid or "": row for row in await tx.scalars(statement)}
+
+
+def _write_all(
+    tx: AsyncSession,
+    author_id: UUID,
+    parts: Iterable[_Part],
+    known: dict[str, EventRow],
+    *,
+    now: datetime,
+) -> Iterator[_Written]:
+    """Write the rows of one event that takes place, each of which follows the one before."""
+    follows: EventRow | None = None
+    for part in parts:
+        if part.event.cancelled:
+            continue
+        row = known.get(part.event.uid)
+        before = row.schedule if row else None
+        if row is None:
+            row = EventRow(author_id=author_id, version=0, created_at=now)
+            tx.add(row)
+        _write(row, part.event, now=now)
+        yield _Written(row, part, before, follows)
+        follows = row
+
+
+def _schedule(event: ImportedEvent) -> Schedule:
+    return imported_schedule(
+        event.start,
+        event.end,
+        timezone=event.timezone,
+        all_day=event.all_day,
+        repetition=event.repetition,
+    )
 
 
 def _write(row: EventRow, event: ImportedEvent, *, now: datetime) -> None:
@@ -95,39 +263,54 @@ def _write(row: EventRow, event: ImportedEvent, *, now: datetime) -> None:
     row.busy = event.busy
     row.ical_uid = event.uid
     row.ical_raw = event.raw
-    row.schedule = imported_schedule(
-        event.start,
-        event.end,
-        timezone=event.timezone,
-        all_day=event.all_day,
-        repetition=event.repetition,
-    )
+    row.schedule = _schedule(event)
     touch(row, now=now)
 
 
-async def _hang_on(
-    tx: AsyncSession,
-    row: EventRow,
-    event: ImportedEvent,
-    *,
-    channel: str,
-    is_new: bool,
-    now: datetime,
-) -> None:
-    """What belongs to an event: its exceptions, its reminders, and what continues it."""
-    if not is_new:
-        await tx.execute(delete(OverrideRow).where(OverrideRow.event_id == row.id))
-        await _take_back_parts(tx, row, now=now)
-    single = [one for one in event.overrides if not one.this_and_following]
-    changed = [_overridden(row, one) for one in single]
-    tx.add_all([*_excluded(row, event), *_added(row, event), *changed])
-    await tx.flush()
+async def _hang_on(tx: AsyncSession, written: _Written, *, channel: str, now: datetime) -> None:
+    """What belongs to an event: its exceptions, where it ends, and its reminders."""
+    row, event = written.row, written.part.event
+    if written.follows is not None:
+        row.follows = written.follows.id
+        if written.before is None:
+            await _ask_all(tx, written.follows, row)
+    await _except(tx, written)
+    if written.before is not None and is_moved(written.before, row.schedule):
+        await participation.ask_again(tx, row)
+    if written.part.until is not None:
+        await following.end_before(tx, row, original_start=written.part.until, now=now)
     wishes = tuple(Notification(offset, channel) for offset in dict.fromkeys(event.notifications))
-    await _remind(tx, row, wishes, is_new=is_new, now=now)
-    last = row
-    for one in sorted(event.overrides, key=lambda one: one.original_start):
-        if one.this_and_following:
-            last = await _continue(tx, last, one, uid=event.uid, now=now)
+    await _remind(tx, row, wishes, is_new=written.before is None, now=now)
+
+
+async def _ask_all(tx: AsyncSession, event: EventRow, continued: EventRow) -> None:
+    """Whoever the author has asked to a series is asked to what continues it."""
+    row = ParticipantRow
+    asked = select(literal(continued.id), row.user_id, row.decision).where(row.event_id == event.id)
+    await tx.execute(insert(row).from_select(["event_id", "user_id", "decision"], asked))
+
+
+async def _except(tx: AsyncSession, written: _Written) -> None:
+    """Replace what is known of single occurrences, but for the decisions of those that stay."""
+    row, event = written.row, written.part.event
+    made = [
+        *_added(row, event),
+        *(_overridden(row, one) for one in event.overrides),
+        *_excluded(row, event),
+    ]
+    wanted = {one.original_start: one for one in made}
+    if written.before is not None:
+        held = await tx.scalars(select(OverrideRow).where(OverrideRow.event_id == row.id))
+        for one in held.all():
+            start = one.original_start
+            if start in wanted:
+                await tx.merge(wanted.pop(start))
+            elif is_occurrence(row.schedule, start):
+                await tx.merge(_row(row, start, start, row.schedule.end_of(start)))
+            else:
+                await tx.delete(one)
+    tx.add_all(wanted.values())
+    await tx.flush()
 
 
 async def _remind(
@@ -147,25 +330,6 @@ async def _remind(
     await deliveries.withdraw(tx, row.id)
     kept = await rules.replace(tx, row, held=held, rules=wished, now=now)
     await rules.replan(tx, row, held=kept, waiting=None, now=now)
-
-
-async def _continue(
-    tx: AsyncSession, row: EventRow, one: ImportedOverride, *, uid: str, now: datetime
-) -> EventRow:
-    """Let another series go on from an occurrence, with the times and words that it has."""
-    if one.original_start <= row.starts_at or not is_occurrence(row.schedule, one.original_start):
-        return row
-    if one.cancelled:
-        await following.end_before(tx, row, original_start=one.original_start, now=now)
-        return row
-    continued = await following.split(tx, row, original_start=one.original_start, now=now)
-    continued.ical_uid = f"{uid}/{one.original_start:%Y%m%dT%H%M%SZ}"
-    continued.ical_raw = one.raw
-    changes = Changes(
-        name=one.name, description=one.description, start_time=one.start, end_time=one.end
-    )
-    await apply(tx, continued, changes, now=now)
-    return continued
 
 
 def _excluded(row: EventRow, event: ImportedEvent) -> list[OverrideRow]:
@@ -211,20 +375,9 @@ def _row(
     happening = Happening(start, end, original_start)
     made = overrides.unchanged(event, happening)
     made.cancelled, made.added = cancelled, added
+    made.name = made.description = made.ical_raw = None
     made.moved = (start, end) != (original_start, event.schedule.end_of(original_start))
     return made
-
-
-async def _take_back_parts(tx: AsyncSession, row: EventRow, *, now: datetime) -> None:
-    """Cancel what an earlier import split off this event."""
-    parts = select(EventRow).where(
-        EventRow.author_id == row.author_id,
-        EventRow.cancelled_at.is_(None),
-        EventRow.follows.is_not(None),
-        EventRow.ical_uid.startswith(f"{row.ical_uid}/", autoescape=True),
-    )
-    for part in await tx.scalars(parts.with_for_update()):
-        await _cancel(tx, part, now=now)
 
 
 async def _cancel(tx: AsyncSession, row: EventRow, *, now: datetime) -> None:

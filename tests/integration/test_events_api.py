@@ -199,6 +199,7 @@ async def test_a_token_does_only_what_its_scopes_say(ann: Person, event: dict[st
     for scope, may_read, may_write in (
         ("events:read", 200, 403),
         ("events:write", 403, 200),
+        ("events:feed", 403, 403),
         ("logs:read", 403, 403),
     ):
         made = await ann.api.post("tokens", json={"name": scope, "scopes": [scope]})

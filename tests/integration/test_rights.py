@@ -21,6 +21,14 @@ EVENT = {
     "notifications": [],
     "participants": [],
 }
+FILE = b"""BEGIN:VCALENDAR
+VERSION:2.0
+BEGIN:VEVENT
+UID:1
+DTSTART:20300101T100000Z
+END:VEVENT
+END:VCALENDAR
+"""
 RECORD = {"level": "info", "project": "shop", "module": "cart", "message": "sold"}
 ME = {"logins": ["admin"], "from": "2030-01-01T00:00:00Z"}
 YEAR = "from=2030-01-01T00:00:00Z&to=2030-12-31T00:00:00Z"
@@ -66,6 +74,8 @@ ENDPOINTS = [
         {"name": "Other"},
     ),
     Endpoint("DELETE", "/events/{event_id}/occurrences/{original_start}", (401, 404, 403, 404)),
+    Endpoint("GET", "/calendars/{login}.ics", (401, 403, 403, 403), query="token={secret}"),
+    Endpoint("POST", "/calendars/import", (401, 200, 403, 200), FILE),
     Endpoint("POST", "/funcs/free_time", (401, 200, 403, 200), {**ME, "duration": "1h"}),
     Endpoint(
         "POST", "/funcs/busy_time", (401, 200, 403, 200), {**ME, "to": "2030-01-02T00:00:00Z"}
@@ -115,8 +125,15 @@ async def _asked(
     for name in ("{token_id}", "{event_id}", "{delivery_id}"):
         path = path.replace(name, SOME_ID)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
+    bearer = headers.get("Authorization") or client.headers.get("Authorization", "nobody")
+    query = endpoint.query.replace("{secret}", bearer.removeprefix("Bearer "))
+    is_file = isinstance(endpoint.body, bytes)
     answer = await client.request(
-        endpoint.method, f"{path}?{endpoint.query}", json=endpoint.body, headers=headers
+        endpoint.method,
+        f"{path}?{query}",
+        content=endpoint.body if is_file else None,
+        json=None if is_file else endpoint.body,
+        headers=headers,
     )
     if answer.status_code >= 400:
         assert answer.headers["content-type"] == "application/problem+json"
