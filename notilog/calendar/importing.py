@@ -22,6 +22,7 @@ from notilog.calendar.repeat.repetition import Repetition
 from notilog.calendar.rules import rules_of
 from notilog.calendar.series import Happening
 from notilog.calendar.tables import EventRow, OverrideRow, ParticipantRow
+from notilog.calendar.touching import any_of
 from notilog.calendar.wall_clock import instant_of, local_of
 from notilog.errors import Invalid
 from notilog.notifications import deliveries
@@ -94,9 +95,9 @@ async def take_in(
                 counts["cancelled"] += 1
             written += _write_all(tx, caller.user_id, parts, known, now=now)
         staying |= {one.part.event.uid for one in written}
-        for uid, row in known.items():
-            if uid not in staying:
-                await _cancel(tx, row, now=now)
+        gone = [row for uid, row in known.items() if uid not in staying]
+        for row in (*gone, *await _split_off(tx, caller.user_id, known.values())):
+            await _cancel(tx, row, now=now)
         await tx.flush()
         for one in written:
             await _hang_on(tx, one, channel=channel, now=now)
@@ -221,6 +222,22 @@ async def _known(tx: AsyncSession, author_id: UUID, uids: list[str]) -> dict[str
         .with_for_update()
     )
     return {row.ical_uid or "": row for row in await tx.scalars(statement)}
+
+
+async def _split_off(tx: AsyncSession, author_id: UUID, rows: Iterable[EventRow]) -> list[EventRow]:
+    """What was split off these events here, which the file does not know of."""
+    found: list[EventRow] = []
+    ids = [row.id for row in rows]
+    while ids:
+        statement = select(EventRow).where(
+            EventRow.author_id == author_id,
+            EventRow.ical_uid.is_(None),
+            EventRow.follows == any_of(ids),
+        )
+        after = (await tx.scalars(statement.with_for_update())).all()
+        found += after
+        ids = [row.id for row in after]
+    return [row for row in found if row.cancelled_at is None]
 
 
 def _write_all(

@@ -454,6 +454,18 @@ async def test_an_imported_series_is_renamed_changed_and_split(ann: Person, rule
     ]
 
 
+async def test_a_series_that_was_split_here_is_again_as_the_file_says(ann: Person) -> None:
+    await imported(ann, calendar(WEEKLY))
+    before = await listed(ann)
+    for start in ("2026-03-23T08:00:00Z", "2026-03-16T08:00:00Z"):
+        path = f"events/{before[0]['event_id']}/occurrences/{start}"
+        split = await ann.api.patch(path, params={"scope": "following"}, json={"name": "New"})
+        assert split.status_code == 200, split.text
+    assert {name for _, _, name in await agenda(ann)} == {"Stand-up", "New"}
+    assert await imported(ann, calendar(WEEKLY)) == (0, 1, 0)
+    assert await listed(ann) == before
+
+
 async def test_an_export_has_what_no_column_expresses(ann: Person, anonymous: AsyncClient) -> None:
     await imported(ann, GOOGLE)
     before = await feed(ann, "ann", anonymous)
