@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog import config
-from notilog.calendar.drafts import Moment
+from notilog.calendar.drafts import EARLIEST_YEAR, Moment
 from notilog.calendar.ics.exported import (
     Attendee,
     ExportedEvent,
@@ -32,6 +32,8 @@ from notilog.users.caller import Caller
 from notilog.users.tables import UserRow
 
 PAST = timedelta(days=365)
+EVER = datetime(EARLIEST_YEAR, 1, 1, tzinfo=UTC)
+"""A rule in a file begins with its series, so the file needs every exception since then."""
 FUTURE = timedelta(days=5 * 365)
 """How far a feed reaches, for what has no end and no rule that a file can hold."""
 PARTSTATS = {
@@ -52,7 +54,7 @@ async def feed(tx: AsyncSession, caller: Caller, *, login: str, now: datetime) -
     person = await accounts.find(tx, login)
     viewer = await tx.get_one(UserRow, caller.user_id)
     window = Interval(now - PAST, now + FUTURE)
-    found = await touching(tx, caller, [person.id], window=window, most=None)
+    found = await touching(tx, caller, [person.id], window=window, most=None, exceptions_from=EVER)
     alarms = await _alarms(tx, [one.event.id for one in found], person, caller)
     events = (
         _seen(

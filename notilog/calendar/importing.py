@@ -5,25 +5,23 @@ has it again.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime
-from itertools import pairwise
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ARRAY, String, any_, bindparam, func, insert, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog.calendar import following, overrides, participation, rules
-from notilog.calendar.drafts import Notification, imported_schedule, instant_in, is_moved
+from notilog.calendar.drafts import Notification, instant_in, is_moved
 from notilog.calendar.events import touch
 from notilog.calendar.ics.imported import ImportedEvent, ImportedOverride
+from notilog.calendar.import_parts import PART, PART_LENGTH, Part, parts_of, schedule_of_import
 from notilog.calendar.occurrences import Schedule, is_occurrence
-from notilog.calendar.repeat.repetition import Repetition
 from notilog.calendar.rules import rules_of
 from notilog.calendar.series import Happening
 from notilog.calendar.tables import EventRow, OverrideRow, ParticipantRow
 from notilog.calendar.touching import any_of
-from notilog.calendar.wall_clock import instant_of, local_of
 from notilog.errors import Invalid
 from notilog.notifications import deliveries
 from notilog.notifications.channels import is_configured
@@ -33,11 +31,6 @@ from notilog.users.tables import UserRow
 AT_ONCE = 500
 LONGEST_UID = 1000
 """Bytes; an index has no room for much more."""
-
-ORIGINAL = "%Y%m%dT%H%M%SZ"
-PART = "/[0-9]{8}T[0-9]{6}Z$"
-"""What the UID of a part of a series has after that of the series."""
-PART_LENGTH = 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +43,11 @@ class Imported:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """A series, or as much of it as goes on in one way: up to the occurrence ``until``."""
-
-    event: ImportedEvent
-    until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class _Written:
     """A part and its row; ``before`` is what the row said before, ``follows`` the part before."""
 
     row: EventRow
-    part: _Part
+    part: Part
     before: Schedule | None
     follows: EventRow | None
 
@@ -84,7 +69,7 @@ async def take_in(
     newest = _newest(events)
     staying = {event.uid for event in newest if not event.cancelled}
     for begin in range(0, len(newest), AT_ONCE):
-        batch = [(event, _parts(event)) for event in newest[begin : begin + AT_ONCE]]
+        batch = [(event, parts_of(event)) for event in newest[begin : begin + AT_ONCE]]
         uids = [event.uid for event, _ in batch]
         known = await _known(tx, caller.user_id, uids)
         written: list[_Written] = []
@@ -113,95 +98,6 @@ def _newest(events: Iterable[ImportedEvent]) -> list[ImportedEvent]:
         if event.uid not in newest or event.sequence >= newest[event.uid].sequence:
             newest[event.uid] = event
     return list(newest.values())
-
-
-def _parts(event: ImportedEvent) -> list[_Part]:
-    """The series up to each occurrence from which on it is another one, and that from there on."""
-    schedule = _schedule(event)
-    turns = sorted(
-        (
-            one
-            for one in event.overrides
-            if one.this_and_following and is_occurrence(schedule, one.original_start)
-        ),
-        key=lambda one: one.original_start,
-    )
-    if event.cancelled or not turns:
-        return [_Part(event)]
-    rest = replace(event, overrides=tuple(one for one in event.overrides if one not in turns))
-    bounds = [*(one.original_start for one in turns), None]
-    parts = [_Part(_between(rest, None, bounds[0], schedule), bounds[0])]
-    for turn, (since, until) in zip(turns, pairwise(bounds), strict=True):
-        moved = _Moved(schedule, turn)
-        uid = f"{event.uid}/{turn.original_start:{ORIGINAL}}"
-        continued = moved.event(_between(rest, since, until, schedule), uid=uid)
-        parts.append(_Part(continued, until and moved.instant(until)))
-    if turns[0].original_start == schedule.starts_at:
-        first = parts[1]
-        return [_Part(replace(first.event, uid=event.uid), first.until), *parts[2:]]
-    return parts
-
-
-def _between(
-    event: ImportedEvent, since: datetime | None, until: datetime | None, schedule: Schedule
-) -> ImportedEvent:
-    """The event with only those exceptions that are meant for these original starts."""
-
-    def has(original: datetime) -> bool:
-        return (since is None or original >= since) and (until is None or original < until)
-
-    return replace(
-        event,
-        excluded=tuple(start for start in event.excluded if has(start)),
-        added=tuple(span for span in event.added if has(instant_in(span[0], schedule.zone))),
-        overrides=tuple(one for one in event.overrides if has(one.original_start)),
-    )
-
-
-class _Moved:
-    """What an occurrence changes of all that follow: words, length, and by how far they move."""
-
-    def __init__(self, schedule: Schedule, turn: ImportedOverride) -> None:
-        self._zone = schedule.zone
-        self._turn = turn
-        start = local_of(instant_in(turn.start, self._zone), self._zone)
-        original = overrides.local_start(schedule, turn.original_start)
-        self._distance = start - original
-        self._days = start.date() - original.date()
-
-    def instant(self, original: datetime) -> datetime:
-        return instant_of(local_of(original, self._zone) + self._distance, self._zone)
-
-    def event(self, event: ImportedEvent, *, uid: str) -> ImportedEvent:
-        turn = self._turn
-        return replace(
-            event,
-            uid=uid,
-            cancelled=turn.cancelled,
-            start=turn.start,
-            end=turn.end,
-            all_day=not isinstance(turn.start, datetime),
-            name=turn.name,
-            description=turn.description,
-            raw=turn.raw,
-            repetition=event.repetition and self._repetition(event.repetition),
-            excluded=tuple(map(self.instant, event.excluded)),
-            added=tuple((self._added(start), self._added(end)) for start, end in event.added),
-            overrides=tuple(
-                replace(one, original_start=self.instant(one.original_start))
-                for one in event.overrides
-            ),
-        )
-
-    def _added(self, moment: date) -> datetime:
-        return self.instant(instant_in(moment, self._zone))
-
-    def _repetition(self, repetition: Repetition) -> Repetition:
-        due_date = repetition.due_date
-        days = sorted((day + self._days.days) % 7 for day in repetition.weekly_days)
-        return replace(
-            repetition, due_date=due_date and due_date + self._days, weekly_days=tuple(days)
-        )
 
 
 async def _known(tx: AsyncSession, author_id: UUID, uids: list[str]) -> dict[str, EventRow]:
@@ -243,7 +139,7 @@ async def _split_off(tx: AsyncSession, author_id: UUID, rows: Iterable[EventRow]
 def _write_all(
     tx: AsyncSession,
     author_id: UUID,
-    parts: Iterable[_Part],
+    parts: Iterable[Part],
     known: dict[str, EventRow],
     *,
     now: datetime,
@@ -263,16 +159,6 @@ def _write_all(
         follows = row
 
 
-def _schedule(event: ImportedEvent) -> Schedule:
-    return imported_schedule(
-        event.start,
-        event.end,
-        timezone=event.timezone,
-        all_day=event.all_day,
-        repetition=event.repetition,
-    )
-
-
 def _write(row: EventRow, event: ImportedEvent, *, now: datetime) -> None:
     row.name = event.name
     row.description = event.description
@@ -280,7 +166,7 @@ def _write(row: EventRow, event: ImportedEvent, *, now: datetime) -> None:
     row.busy = event.busy
     row.ical_uid = event.uid
     row.ical_raw = event.raw
-    row.schedule = _schedule(event)
+    row.schedule = schedule_of_import(event)
     touch(row, now=now)
 
 

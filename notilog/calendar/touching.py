@@ -60,10 +60,12 @@ async def touching(
     end: str = "to",
     only_busy: bool = False,
     most: int | None = MOST_OCCURRENCES,
+    exceptions_from: datetime | None = None,
 ) -> list[Touching]:
     """The events of these people; some may have no occurrence in the window after all.
 
-    ``only_busy`` leaves out those that take nobody's time.
+    ``only_busy`` leaves out those that take nobody's time. What is known of single occurrences is
+    that from the window on, or from ``exceptions_from``.
 
     Raises:
         Invalid: the window has more than ``most``; ``end`` is the field that is named.
@@ -78,9 +80,10 @@ async def touching(
     ):
         raise Invalid.field(end, TOO_MANY)
     ids = [row.id for row, _, _ in rows]
-    changed = await overrides.loaded(tx, ids, since=window.start)
+    since = exceptions_from or window.start
+    changed = await overrides.loaded(tx, ids, since=since)
     decisions = await _decisions(tx, ids, user_ids)
-    apart = await _apart(tx, list(changed), user_ids, since=window.start)
+    apart = await _apart(tx, list(changed), user_ids, since=since)
     asked = set(user_ids)
     return [
         Touching(
