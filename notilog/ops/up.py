@@ -48,6 +48,8 @@ WORKER_RELEASE = 2.2
 """What a worker needs after its grace to let go of what it holds."""
 SERVERS_TIME = 1.3
 FRONT = ("beat", "flower", "api")
+AFTER_WORKERS = ("beat", "flower")
+"""They speak to the workers, and would only take the time of processors from them before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,14 @@ def _prepare(state: Path) -> Servers:
     return Servers(postgres, redis, assumed)
 
 
+@dataclass(frozen=True, slots=True)
+class Later:
+    """What starts once the workers take tasks, and Flower's password if it was made just now."""
+
+    children: tuple[Child, ...]
+    flower_password: str | None
+
+
 @dataclass(slots=True)
 class _Platform:
     options: Options
@@ -153,15 +163,17 @@ class _Platform:
         if admin_password is not None:  # what follows may fail
             self.console.print(first_login(admin_password), highlight=False, soft_wrap=True)
         with announcements() as announced:
-            flower_password = self._start_services(announced.path)
+            later = self._start_services(announced.path)
             host, port = _reachable(self.options.host), self.options.port
             await until(lambda: api_is_ready(host, port), "the API's start")
             await announced.of_workers(WORKERS)
+        for child in later.children:
+            self.supervisor.start(child)
         ready = Ready(
             api=f"http://{_in_url(host)}:{port}",
             flower=f"http://{_in_url(host)}:{self.options.flower_port}",
             flower_login=self.settings.section(FlowerSettings).login,
-            flower_password=flower_password,
+            flower_password=later.flower_password,
             admin_password=admin_password,
             fallbacks=self.settings.fallbacks,
             celery=f"{sources.STATE_DIR}={self.options.state} celery -A workers.app …",
@@ -209,8 +221,8 @@ class _Platform:
         if redis is not None:
             await until(lambda: redis_answers(redis.url), "Redis's start")
 
-    def _start_services(self, notify_socket: str) -> str | None:
-        """Start the services; returns Flower's password when it was made just now."""
+    def _start_services(self, notify_socket: str) -> Later:
+        """Start the API and the workers; what speaks to the workers starts when they listen."""
         options, flower = self.options, self.settings.section(FlowerSettings)
         kept = options.state / "flower-password"
         is_new = flower.password is None and not kept.is_file()
@@ -220,11 +232,16 @@ class _Platform:
         )
         of_flower = {**environment, "FLOWER_BASIC_AUTH": f"{flower.login}:{password}"}
         table = services(host=options.host, port=options.port, flower_port=options.flower_port)
+        later: list[Child] = []
         for name, service in table.items():
             command = (sys.executable, *service.command[1:])
             its_own = of_flower if name == "flower" else environment
-            self.supervisor.start(Child(name, command, service.colour, its_own))
-        return password if is_new else None
+            child = Child(name, command, service.colour, its_own)
+            if name in AFTER_WORKERS:
+                later.append(child)
+            else:
+                self.supervisor.start(child)
+        return Later(tuple(later), password if is_new else None)
 
     async def _stop(self) -> None:
         """The front first, so that nothing new comes in; the servers when nobody needs them."""
