@@ -90,11 +90,17 @@ def gone(processes: list[psutil.Process]) -> bool:
     return not any(one.is_running() and one.status() != "zombie" for one in processes)
 
 
+def listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
 def test_it_starts_survives_crashes_and_stops_without_leftovers(tmp_path: Path) -> None:
     with running(tmp_path) as up:
         assert httpx.get(f"http://127.0.0.1:{up.port}/health/ready").status_code == 200
         first, password = re.findall(r"login admin, password +(\S+)", up.text)
         assert up.text.count(first) == 2, "when it was made, and in the banner"
+        wait_until(lambda: listens(up.flower_port), "Flower, which follows the workers")
         assert httpx.get(f"http://127.0.0.1:{up.flower_port}/api/workers").status_code == 401
         workers = httpx.get(
             f"http://127.0.0.1:{up.flower_port}/api/workers", auth=("admin", password)
