@@ -1,10 +1,13 @@
 """Every table of every room, so that the metadata is whole."""
 
+from notilog.bot import tables as bot
 from notilog.calendar import tables as calendar
 from notilog.db.base import Row
+from notilog.leases import tables as leases
 from notilog.logs import tables as logs
+from notilog.metrics import tables as metrics
 from notilog.notifications import tables as notifications
 from notilog.users import tables as users
 
-ROOMS = (users, notifications, logs, calendar)
+ROOMS = (users, leases, metrics, notifications, logs, calendar, bot)
 metadata = Row.metadata

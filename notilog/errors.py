@@ -65,11 +65,21 @@ class Invalid(NotilogError):
 
 
 class SendFailed(NotilogError):
-    """A message did not leave: for ever (``permanent``) or until ``retry_after`` seconds pass."""
+    """A message did not leave: for ever (``permanent``) or until ``retry_after`` seconds pass.
+
+    ``throttled``: the receiver is well and takes messages, only not so many; what it did not take
+    now does not count as an attempt.
+    """
 
     def __init__(
-        self, message: str, *, permanent: bool = False, retry_after: float | None = None
+        self,
+        message: str,
+        *,
+        permanent: bool = False,
+        retry_after: float | None = None,
+        throttled: bool = False,
     ) -> None:
         super().__init__(message)
         self.permanent = permanent
         self.retry_after = retry_after
+        self.throttled = throttled

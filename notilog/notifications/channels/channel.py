@@ -17,13 +17,18 @@ class Calendar:
     text: str
 
 
+Markup = Literal["", "html", "telegram"]
+Action = Literal["yes", "maybe", "no", "snooze_10m", "snooze_1h"]
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """A text ready to be sent; ``id`` is the delivery's, the same at every attempt.
 
     Channels put the id where the receiver can see a repetition: Message-ID, Idempotency-Key.
-    ``data`` is for programs that receive it, ``calendar`` for those that keep a calendar; the rest
-    is for people.
+    ``html`` is in the markup that the channel asks for, and empty for one that takes plain text;
+    ``actions`` are the answers to offer, on a channel that has buttons. ``data`` is for programs
+    that receive it, ``calendar`` for those that keep a calendar; the rest is for people.
     """
 
     id: UUID
@@ -35,6 +40,7 @@ class Message:
     due_at: datetime
     data: Mapping[str, Any]
     calendar: Calendar | None = None
+    actions: tuple[Action, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,7 @@ class Channel(Protocol):
     """A way to reach a person. One object serves many messages at once, then is closed."""
 
     label: ClassVar[str]
+    markup: ClassVar[Markup]
     settings: ClassVar[type[Section]]
 
     def __init__(self, config: Any) -> None: ...

@@ -20,7 +20,7 @@ from pydantic import Field, SecretStr, field_validator
 from notilog import clock
 from notilog.config import Section
 from notilog.errors import SendFailed
-from notilog.notifications.channels.channel import Message, Recipient
+from notilog.notifications.channels.channel import Markup, Message, Recipient
 from notilog.notifications.channels.mime import composed, encoded_words
 
 # What may stand between the angle brackets of MAIL FROM and RCPT TO without being a command.
@@ -81,6 +81,7 @@ class Config(Section):
 
 class EmailChannel:
     label: ClassVar[str] = "E-mail"
+    markup: ClassVar[Markup] = "html"
     settings: ClassVar[type[Section]] = Config
 
     def __init__(self, config: Config) -> None:

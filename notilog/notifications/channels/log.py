@@ -6,7 +6,7 @@ import structlog
 from pydantic import Field
 
 from notilog.config import Section
-from notilog.notifications.channels.channel import Message, Recipient
+from notilog.notifications.channels.channel import Markup, Message, Recipient
 
 log = structlog.get_logger(__name__)
 
@@ -19,6 +19,7 @@ class Config(Section):
 
 class LogChannel:
     label: ClassVar[str] = "Log line"
+    markup: ClassVar[Markup] = ""
     settings: ClassVar[type[Section]] = Config
 
     def __init__(self, config: Config) -> None:

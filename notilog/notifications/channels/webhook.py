@@ -14,7 +14,7 @@ from notilog import clock
 from notilog.config import Section
 from notilog.errors import SendFailed
 from notilog.notifications.channels import outbound
-from notilog.notifications.channels.channel import Message, Recipient
+from notilog.notifications.channels.channel import Markup, Message, Recipient
 
 MINIMAL_SECRET = 16
 MAX_RETRY_AFTER = 24 * 3600.0
@@ -49,6 +49,7 @@ class Config(Section):
 
 class WebhookChannel:
     label: ClassVar[str] = "Webhook"
+    markup: ClassVar[Markup] = ""
     settings: ClassVar[type[Section]] = Config
 
     def __init__(self, config: Config) -> None:

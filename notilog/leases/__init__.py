@@ -1,0 +1,1 @@
+"""Leases: exactly one holder of a name at any time, whatever dies or stands still."""
