@@ -1,5 +1,6 @@
 """Celery's settings, made from NotiLog's, for the workers, beat, Flower and the API's sender."""
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,6 +10,9 @@ from beat_schedule import beat_schedule as _beat_schedule
 from notilog import config
 from notilog import settings as schema
 from notilog.config import Settings
+from notilog.notifications.channels import CHANNELS
+from notilog.notifications.deliveries import SEND
+from notilog.queues import QUEUES, queue_of
 
 
 def _loaded() -> Settings:
@@ -19,8 +23,21 @@ def _loaded() -> Settings:
 
 
 def _queue(name: str) -> Queue:
-    """A queue that RabbitMQ keeps on a quorum of its nodes; Redis knows no such arguments."""
-    return Queue(name, Exchange(name), routing_key=name, queue_arguments={"x-queue-type": "quorum"})
+    """A queue that RabbitMQ keeps on a quorum of its nodes; Redis knows no such arguments.
+
+    It is reached by its name, through the default exchange. A Redis that was emptied has forgotten
+    the bindings of every other exchange, and would drop what comes until its clients reconnect.
+    """
+    return Queue(name, Exchange(""), routing_key=name, queue_arguments={"x-queue-type": "quorum"})
+
+
+def _to_its_channel(
+    name: str, args: Sequence[Any] = (), *_: Any, **__: Any
+) -> dict[str, str] | None:
+    """Each channel has a queue of its own, so that it can have workers of its own."""
+    if name != SEND or not args or args[0] not in CHANNELS:
+        return None
+    return {"queue": queue_of(args[0])}
 
 
 _settings = _loaded()
@@ -56,13 +73,16 @@ accept_content = ["json"]
 task_serializer = "json"
 result_serializer = "json"
 
-task_queues = [_queue(name) for name in ("general", "deliveries", "logs", "observers")]
+task_queues = [_queue(name) for name in QUEUES]
 task_default_queue = "general"
-task_routes = {
-    "deliveries.*": {"queue": "deliveries"},
-    "logs.*": {"queue": "logs"},
-    "observers.*": {"queue": "observers"},
-}
+task_routes = [
+    _to_its_channel,
+    {
+        "deliveries.*": {"queue": "deliveries"},
+        "logs.*": {"queue": "logs"},
+        "observers.*": {"queue": "observers"},
+    },
+]
 task_ignore_result = True
 task_publish_retry_policy = {"max_retries": 2, "interval_start": 0.1, "interval_max": 0.5}
 task_send_sent_event = True

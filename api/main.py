@@ -1,5 +1,6 @@
 """The API application: its routers, its life, and what surrounds every request."""
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +20,9 @@ from api.routes import (
     funcs,
     health,
     logs,
+    metrics,
     occurrences,
+    preferences,
     sessions,
     tokens,
     users,
@@ -28,12 +31,14 @@ from api.storable import only_storable
 from notilog import __version__, jobs
 from notilog import settings as schema
 from notilog.db.session import close_database, open_database
+from notilog.metrics import stored
 from notilog.users.caller import RIGHTS
 
 PREFIX = "/api/v1"
 
 ROUTERS: list[APIRouter] = [
     users.router,
+    preferences.router,
     sessions.router,
     tokens.router,
     events.router,
@@ -44,6 +49,7 @@ ROUTERS: list[APIRouter] = [
     channels.router,
     logs.router,
     health.router,
+    metrics.router,
 ]
 
 DESCRIPTION = f"""Logs, a shared calendar, reminders and observers.
@@ -60,6 +66,7 @@ async def living(app: FastAPI) -> AsyncIterator[None]:
     """Settings, database and broker, from start to end of the process."""
     settings = schema.load()
     await open_database(settings)
+    counting = asyncio.create_task(stored.keep_flushing())
     producer = Producer()
     app.state.readiness = Readiness(settings, producer)
     jobs.bind(producer.send)
@@ -73,6 +80,8 @@ async def living(app: FastAPI) -> AsyncIterator[None]:
         await app.state.readiness.close()
         producer.close()
         await app.state.log_publisher.close()
+        counting.cancel()
+        await stored.flush()
         await close_database()
 
 
@@ -90,6 +99,7 @@ def make_app() -> FastAPI:
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
     app.include_router(health.probes, include_in_schema=False)
+    app.include_router(metrics.probes, include_in_schema=False)
     docs.install(app)
     errors.install(app)
     openapi.install(app)

@@ -19,6 +19,7 @@ from notilog.db.session import open_database, transaction
 from notilog.notifications import rendering
 from notilog.notifications.channels import open_channel
 from notilog.notifications.channels.channel import Channel, Recipient
+from notilog.notifications.rendering import Reader
 
 CLAIM = text(
     """
@@ -60,10 +61,11 @@ async def _send(delivery_id: UUID) -> None:
     message = rendering.reminder(
         delivery_id,
         row.content,
+        reader=Reader(
+            row.login, row.language, row.timezone, row.channel, channels[row.channel].markup
+        ),
         due_at=row.due_at,
         late=False,
-        language=row.language,
-        timezone=row.timezone,
     )
     await channels[row.channel].send(message, Recipient(row.login, row.email))
     async with transaction() as tx:

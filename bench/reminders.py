@@ -32,6 +32,7 @@ from notilog.db.session import close_database, open_database, transaction
 from notilog.notifications import deliveries
 from notilog.notifications.deliveries import SEND, Decision
 from notilog.ops.embedded import Program
+from notilog.queues import DELIVERIES, queue_of
 from notilog.users.tables import UserRow
 from tests.servers import postgres, redis
 from tests.servers.process import running, wait_until
@@ -226,7 +227,7 @@ def _workers(bench: Bench) -> Iterator[None]:
             log = bench.folder / f"worker{number}-{uuid7()}.log"
             command = (
                 *(*PYTHON, "celery", "-A", "workers.app", "worker"),
-                *("-n", f"bench{number}@%h", "-Q", "deliveries", "-c", "200"),
+                *("-n", f"bench{number}@%h", "-Q", ",".join(DELIVERIES), "-c", "200"),
             )
             stack.enter_context(running(Program(command), log, cwd=bench.folder))
             wait_until(lambda log=log: "ready." in log.read_text(), "the worker's start")  # type: ignore[misc]
@@ -235,9 +236,9 @@ def _workers(bench: Bench) -> Iterator[None]:
 
 def _wake(channel: str) -> None:
     """Several times, so that every process hears of it."""
-    app = Celery("sender", broker=os.environ["NOTILOG_REDIS_URL"])
+    app, queue = Celery("sender", broker=os.environ["NOTILOG_REDIS_URL"]), queue_of(channel)
     for _ in range(PROCESSES * 4):
-        app.send_task(SEND, (channel,), queue="deliveries", exchange="deliveries")
+        app.send_task(SEND, (channel,), queue=queue, exchange=queue)
 
 
 def _rate(bench: Bench, messages: int) -> float:

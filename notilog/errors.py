@@ -83,3 +83,11 @@ class SendFailed(NotilogError):
         self.permanent = permanent
         self.retry_after = retry_after
         self.throttled = throttled
+
+
+class Postponed(NotilogError):
+    """A message was not sent, because the receiver's limits leave no room for ``seconds``."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"its turn comes in {seconds:.1f} s")
+        self.seconds = seconds

@@ -10,6 +10,7 @@ from notilog.db.settings import DatabaseSettings
 from notilog.logs.limits import LogsSettings
 from notilog.notifications.attempts import DeliveriesSettings
 from notilog.notifications.channels import CHANNELS
+from notilog.notifications.templates import TemplatesSettings
 from notilog.serving import ApiSettings
 from notilog.users.login_attempts import LoginSettings
 from notilog.users.passwords import PasswordSettings
@@ -26,6 +27,7 @@ SECTIONS: list[type[Section]] = [
     RemindersSettings,
     WorkerSettings,
     DeliveriesSettings,
+    TemplatesSettings,
     LogsSettings,
     *(channel.settings for channel in CHANNELS.values()),
 ]

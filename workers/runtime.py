@@ -8,6 +8,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from notilog import jobs
 from notilog.config import Settings
 from notilog.db.session import close_database, open_database
 from notilog.jobs import Wakeup
+from notilog.metrics import stored
 from notilog.working import WorkerSettings
 from workers.watchdog import Watchdog
 
@@ -54,6 +56,7 @@ def start(settings: Settings, app: celery.Celery) -> None:
     _runtime.watchdog.start()
     submit(open_database(settings)).result()
     jobs.bind(_sender(app, senders))
+    asyncio.run_coroutine_threadsafe(stored.keep_flushing(), loop)
 
 
 def submit(coroutine: Coroutine[Any, Any, ResultT]) -> "Future[ResultT]":
@@ -111,6 +114,9 @@ async def _close() -> None:
         task.cancel()
     if left:
         await asyncio.wait(left, timeout=PATIENCE)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            await stored.flush()
     await close_database()
 
 

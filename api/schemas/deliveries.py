@@ -25,11 +25,16 @@ class DeliveryAnswer(BaseModel):
     channel: str = Field(examples=["email"])
     status: Status = Field(examples=["sent"])
     due_at: datetime
+    held_until: datetime | None = Field(
+        description="when it may leave, because the person wanted to be left alone until then"
+    )
     attempt_at: datetime = Field(description="of the next attempt, or of the last one")
     attempts: int = Field(examples=[1])
     late: bool = Field(description="attempted so late that the message says it")
     sent_at: datetime | None
-    late_ms: int | None = Field(examples=[120], description="from the due instant to the sending")
+    late_ms: int | None = Field(
+        examples=[120], description="from when it was to leave to the sending"
+    )
     last_error: str | None = Field(examples=["SMTP 451: greylisted"])
 
     @classmethod

@@ -27,8 +27,11 @@ from notilog.config import Section
 from notilog.notifications import deliveries
 from notilog.notifications.attempts import DeliveriesSettings
 from notilog.notifications.deliveries import Decision
+from notilog.notifications.wishes import NEAR, NORMAL
+from notilog.users.tables import UserRow
 
-PRIORITY = 5
+SOON = timedelta(hours=1)
+"""A reminder of what begins within so long goes before others."""
 DECISIONS_AT_ONCE = 5_000
 FIRES_AT_ONCE = 200
 """Occurrences of one series that one tick decides, when there was a long time without ticks."""
@@ -66,6 +69,7 @@ class Announced:
 
     name: str
     description: str
+    organizer: str
     series: Series
     recipients: tuple[UUID, ...]
     refused: dict[datetime, set[UUID]]
@@ -146,8 +150,10 @@ async def _announced(tx: AsyncSession, claimed: Sequence[Due]) -> dict[UUID, Ann
         .correlate(EventRow)
         .scalar_subquery()
     )
-    statement = select(EventRow, func.array(coming, type_=ARRAY(Uuid))).where(
-        EventRow.id == _any_of(events), EventRow.cancelled_at.is_(None)
+    statement = (
+        select(EventRow, UserRow.login, func.array(coming, type_=ARRAY(Uuid)))
+        .join(UserRow, UserRow.id == EventRow.author_id)
+        .where(EventRow.id == _any_of(events), EventRow.cancelled_at.is_(None))
     )
     rows = (await tx.execute(statement)).all()
     since = min(due.fire.at for due in claimed)
@@ -157,12 +163,13 @@ async def _announced(tx: AsyncSession, claimed: Sequence[Due]) -> dict[UUID, Ann
         row.id: Announced(
             row.name,
             row.description,
+            organizer,
             Series(row.schedule, changed[row.id]),
             (row.author_id, *participants),
             refused[row.id],
             accepted[row.id],
         )
-        for row, participants in rows
+        for row, organizer, participants in rows
     }
 
 
@@ -232,7 +239,7 @@ def _decisions(
                     before=due.before,
                     user_id=user_id,
                     channel=due.channel,
-                    priority=PRIORITY,
+                    priority=NEAR if happening.start - fire.at <= SOON else NORMAL,
                     content=content,
                     due_at=fire.at,
                     status="missed" if late and happening.start <= now else "pending",
@@ -250,6 +257,7 @@ def _content(event: Announced, happening: Happening, *, before: str) -> dict[str
         "timezone": event.series.schedule.zone.key,
         "all_day": event.series.schedule.all_day,
         "before": before,
+        "organizer": event.organizer,
     }
 
 

@@ -23,9 +23,9 @@ from notilog.calendar.tables import EventRow, ParticipantRow
 from notilog.notifications import deliveries
 from notilog.notifications.channels import is_configured
 from notilog.notifications.deliveries import Decision
+from notilog.notifications.wishes import LOW
 from notilog.users.tables import UserRow
 
-PRIORITY = 6
 Kind = Literal["invitation", "update", "cancellation"]
 
 
@@ -85,7 +85,7 @@ class _News:
             event_id=self.event.id,
             user_id=guest.id,
             channel=channel,
-            priority=PRIORITY,
+            priority=LOW,
             content=content,
             due_at=self.now,
         )
@@ -142,5 +142,6 @@ def _content(event: EventRow, author: UserRow, occurrence: Happening | None) -> 
         "end": happening.end.isoformat(),
         "timezone": schedule.zone.key,
         "all_day": schedule.all_day,
+        "organizer": author.login,
         "author": f"{author.first_name} {author.last_name}".strip(),
     }

@@ -6,7 +6,7 @@ from notilog.db.base import Row
 
 
 class MetricRow(Row):
-    """One sample that only grows; ``labels`` are ``channel="email",le="0.5"``, in that form."""
+    """One sample that only grows; ``labels`` are their values, a JSON array."""
 
     __tablename__ = "metrics"
 

@@ -27,6 +27,9 @@ class DeliveriesSettings(Section):
     retry_base: float = Field(5.0, gt=0, le=3600, description="seconds before the first retry")
     retry_cap: float = Field(3600.0, gt=0, le=86400, description="most seconds between attempts")
     max_attempts: int = Field(12, ge=1, le=100, description="attempts before a delivery is dead")
+    breaker_failures: int = Field(
+        10, ge=1, le=1000, description="failures in a row that pause a channel, until one arrives"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +53,11 @@ def sent(delivery_id: UUID, lease_until: datetime, *, now: datetime) -> Outcome:
     return Outcome(delivery_id, lease_until, "sent", now, sent_at=now)
 
 
-def given_back(delivery_id: UUID, lease_until: datetime, *, now: datetime) -> Outcome:
-    """The claim was not used: the row waits again, as if it had not been claimed."""
-    return Outcome(delivery_id, lease_until, "pending", now, tried=False)
+def given_back(
+    delivery_id: UUID, lease_until: datetime, *, at: datetime, error: str | None = None
+) -> Outcome:
+    """The claim was not used: the row waits until ``at``, as if it had not been claimed."""
+    return Outcome(delivery_id, lease_until, "pending", at, error=error, tried=False)
 
 
 def failed(
@@ -65,8 +70,15 @@ def failed(
     luck: float,
     rules: DeliveriesSettings,
 ) -> Outcome:
-    """Try again later, or never when the failure is permanent or was the last allowed."""
+    """Try again later, or never when the failure is permanent or was the last allowed.
+
+    What a receiver had no room for was not tried, however often that happens.
+    """
     error = _printable(str(failure))
+    if failure.throttled:
+        pause = delay(1, failure.retry_after, luck=luck, rules=rules)
+        at = now + timedelta(seconds=pause)
+        return given_back(delivery_id, lease_until, at=at, error=error)
     if failure.permanent or attempts >= rules.max_attempts:
         return Outcome(delivery_id, lease_until, "dead", now, error=error)
     again = now + timedelta(seconds=delay(attempts, failure.retry_after, luck=luck, rules=rules))

@@ -4,12 +4,12 @@ A claim is a check before sending: whoever cancels, declines or edits has withdr
 same transaction, so what can be claimed is meant. What waited after that is checked once more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,18 +17,24 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from notilog.notifications.attempts import Outcome
 from notilog.notifications.channels.channel import Recipient
 
+DIGESTS = UUID("0d8fa7f6-3c5b-4b52-9a53-7f6a1f5c3c11")
+"""The namespace of the ids of messages that tell of several deliveries."""
 LEASE = timedelta(seconds=30)
 """By the clocks of the workers' machines, which must agree: see the README."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A delivery that is ours to send until ``lease_until``."""
+    """A delivery that is ours to send until ``lease_until``.
+
+    ``wanted_at`` is when it was to leave: when it fell due, or until when it was held.
+    """
 
     id: UUID
     kind: str
     content: dict[str, Any]
     due_at: datetime
+    wanted_at: datetime
     late: bool
     attempts: int
     lease_until: datetime
@@ -42,36 +48,87 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
-    """What a claim found; ``rows`` counts the missed ones too, which are not to be sent."""
+class Parcel:
+    """Deliveries to one person that leave as one message; most often a single one."""
 
-    claims: list[Claim]
-    rows: int
+    claims: tuple[Claim, ...]
+
+    @property
+    def first(self) -> Claim:
+        return self.claims[0]
+
+    @property
+    def attempts(self) -> int:
+        return max(claimed.attempts for claimed in self.claims)
+
+    @property
+    def id(self) -> UUID:
+        """The same for the same deliveries, so that a repetition can be seen."""
+        if len(self.claims) == 1:
+            return self.first.id
+        return uuid5(DIGESTS, " ".join(sorted(str(claimed.id) for claimed in self.claims)))
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a claim found; those that were missed are recorded so, and are not to be sent."""
+
+    parcels: list[Parcel]
+    missed: int
 
 
 # Never tried and its occurrence began: a reminder of it would be noise, the record is enough.
-_CLAIM = text(
-    """
-    WITH due AS (
-        SELECT id, COALESCE(attempts = 0 AND last_error IS NULL
-                            AND starts_at <= :now AND due_at < :late_before, false) AS missed
-        FROM deliveries
-        WHERE channel = :channel AND status IN ('pending', 'sending') AND attempt_at <= :now
-        ORDER BY priority, attempt_at
-        LIMIT :limit
-        FOR UPDATE SKIP LOCKED
-    )
+_TAKE = """
     UPDATE deliveries AS d
     SET status = CASE WHEN due.missed THEN 'missed' ELSE 'sending' END,
         attempts = d.attempts + CASE WHEN due.missed THEN 0 ELSE 1 END,
         attempt_at = :lease_until,
-        late = d.late OR d.due_at < :late_before
+        late = d.late OR coalesce(d.held_until, d.due_at) < :late_before
     FROM due, users AS u
     WHERE d.id = due.id AND u.id = d.user_id
-    RETURNING d.priority, due.missed, d.id, d.kind, d.content, d.due_at, d.late, d.attempts,
-              u.language, u.timezone,
+    RETURNING d.priority, due.missed, d.id, d.kind, d.content, d.due_at, d.held_until, d.late,
+              d.attempts, d.user_id, u.language, u.timezone,
               u.login, u.email, u.phone, u.telegram_chat_id, u.slack_webhook
     """
+_MISSED = """
+    coalesce(attempts = 0 AND last_error IS NULL
+             AND starts_at <= :now AND due_at < :late_before, false) AS missed
+    """
+_CLAIM = text(
+    f"""
+    WITH due AS (
+        SELECT id, {_MISSED}
+        FROM deliveries
+        WHERE channel = :channel AND status IN ('pending', 'sending') AND attempt_at <= :now
+          AND held_until IS NULL
+        ORDER BY priority, attempt_at
+        LIMIT :limit
+        FOR UPDATE SKIP LOCKED
+    )
+    {_TAKE}
+    """  # noqa: S608  put together from constants
+)
+_CLAIM_HELD = text(
+    f"""
+    WITH groups AS MATERIALIZED (
+        SELECT DISTINCT held_until, user_id
+        FROM deliveries
+        WHERE channel = :channel AND status IN ('pending', 'sending') AND attempt_at <= :now
+          AND held_until IS NOT NULL
+        ORDER BY held_until, user_id
+        LIMIT :limit
+    ), due AS (
+        SELECT d.id, {_MISSED}
+        FROM deliveries AS d JOIN groups AS g USING (held_until, user_id)
+        WHERE d.channel = :channel AND d.status IN ('pending', 'sending') AND d.attempt_at <= :now
+        FOR UPDATE OF d SKIP LOCKED
+    )
+    {_TAKE}
+    """  # noqa: S608  put together from constants
+)
+# What was held is gathered by one process at a time, so that no message is torn in two.
+_MAY_GATHER = text(
+    "SELECT pg_try_advisory_xact_lock(hashtext('deliveries held'), hashtext(:channel))"
 )
 
 # A row that was withdrawn, or decided again, while it was on its way: that it arrived is still the
@@ -99,10 +156,10 @@ _RECORD = text(
     """
 )
 
-_IS_OURS = text(
+_OURS = text(
     """
-    SELECT 1 FROM deliveries
-    WHERE id = :id AND status = 'sending' AND attempt_at = :lease_until
+    SELECT id FROM deliveries
+    WHERE id = ANY(CAST(:ids AS uuid[])) AND status = 'sending' AND attempt_at = :lease_until
     """
 )
 
@@ -118,26 +175,46 @@ _NEXT_DUE = text(
 async def claim(
     tx: AsyncSession, channel: str, *, now: datetime, limit: int, late_after: timedelta
 ) -> Claimed:
-    """Take up to ``limit`` deliveries that are due, the most urgent first.
+    """Take up to ``limit`` messages' deliveries that are due, the most urgent first.
 
-    Rows whose lease ran out are due again: whoever held them died, or could not record.
+    What was held until the same instant for one person is one parcel. Rows whose lease ran out are
+    due again: whoever held them died, or could not record.
     """
+    if limit == 0:
+        return Claimed([], 0)
     lease_until = now + LEASE
-    found = (
-        await tx.execute(
-            _CLAIM,
-            {
-                "channel": channel,
-                "now": now,
-                "limit": limit,
-                "late_before": now - late_after,
-                "lease_until": lease_until,
-            },
-        )
-    ).all()
+    values = {
+        "channel": channel,
+        "now": now,
+        "limit": limit,
+        "late_before": now - late_after,
+        "lease_until": lease_until,
+    }
+    found = list((await tx.execute(_CLAIM, values)).all())
     ours = sorted((row for row in found if not row.missed), key=attrgetter("priority"))
-    claims = [_claim(row, lease_until) for row in ours]
-    return Claimed(claims, len(found))
+    parcels = [Parcel((_claim(row, lease_until),)) for row in ours]
+    left = limit - len(parcels)
+    if left and await tx.scalar(_MAY_GATHER, {"channel": channel}):
+        held = (await tx.execute(_CLAIM_HELD, values | {"limit": left})).all()
+        parcels += _gathered((row for row in held if not row.missed), lease_until)
+        found += held
+    return Claimed(parcels, sum(row.missed for row in found))
+
+
+def _gathered(rows: Iterable[Row[Any]], lease_until: datetime) -> list[Parcel]:
+    """One parcel for each person and instant; what needs an answer goes by itself."""
+    together: dict[tuple[UUID, datetime], list[Claim]] = {}
+    alone: list[Parcel] = []
+    for row in rows:
+        claimed = _claim(row, lease_until)
+        if row.kind == "invitation" or "calendar" in row.content:
+            alone.append(Parcel((claimed,)))
+        else:
+            together.setdefault((row.user_id, row.held_until), []).append(claimed)
+    return [
+        Parcel(tuple(sorted(claims, key=attrgetter("due_at", "id"))))
+        for claims in together.values()
+    ] + alone
 
 
 def _claim(row: Row[Any], lease_until: datetime) -> Claim:
@@ -146,6 +223,7 @@ def _claim(row: Row[Any], lease_until: datetime) -> Claim:
         kind=row.kind,
         content=row.content,
         due_at=row.due_at,
+        wanted_at=row.held_until or row.due_at,
         late=row.late,
         attempts=row.attempts,
         lease_until=lease_until,
@@ -155,10 +233,10 @@ def _claim(row: Row[Any], lease_until: datetime) -> Claim:
     )
 
 
-async def is_ours(tx: AsyncSession, claimed: Claim) -> bool:
-    """Whether it is still to be sent by who claimed it."""
-    found = await tx.scalar(_IS_OURS, {"id": claimed.id, "lease_until": claimed.lease_until})
-    return found is not None
+async def ours(tx: AsyncSession, parcel: Parcel) -> set[UUID]:
+    """The deliveries of a parcel that are still to be sent by who claimed them."""
+    ids = [claimed.id for claimed in parcel.claims]
+    return set(await tx.scalars(_OURS, {"ids": ids, "lease_until": parcel.first.lease_until}))
 
 
 async def record(tx: AsyncSession, outcomes: Sequence[Outcome]) -> list[Outcome]:

@@ -5,7 +5,7 @@ a second one impossible. Sending is the business of ``sending.py``.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -18,6 +18,8 @@ from uuid_utils.compat import uuid7
 from notilog import jobs
 from notilog.errors import Conflict, Invalid, NotFound
 from notilog.notifications.tables import DeliveryRow
+from notilog.notifications.wished import wishes_of
+from notilog.notifications.wishes import Wishes, held_until, severity_of
 from notilog.users.caller import Caller
 from notilog.users.tables import UserRow
 
@@ -32,7 +34,8 @@ class Decision:
 
     ``missed`` decisions are recorded and never sent; ``content`` is what the message says. A
     reminder has an offset (``before``), the original start of its occurrence, and ``starts_at``,
-    when that begins; it is of no use afterwards. Other messages have none of them.
+    when that begins; it is of no use afterwards. Other messages have none of them. ``channel`` is
+    where it goes unless the person wishes otherwise, and ``held_until`` is set by their wishes.
     """
 
     kind: str
@@ -47,25 +50,29 @@ class Decision:
     starts_at: datetime | None = None
     status: Literal["pending", "missed"] = "pending"
     late: bool = False
+    held_until: datetime | None = None
 
 
 _DECIDE = text(
     """
     INSERT INTO deliveries (id, kind, event_id, occurrence_start, starts_at, before, user_id,
-                            channel, priority, content, due_at, attempt_at, status, late)
+                            channel, priority, content, due_at, attempt_at, held_until, status,
+                            late)
     SELECT id, kind, event_id, occurrence_start, starts_at, before, user_id, channel,
-           priority, CAST(content AS jsonb), due_at, due_at, status, late
+           priority, CAST(content AS jsonb), due_at, coalesce(held_until, due_at), held_until,
+           status, late
     FROM unnest(
         CAST(:id AS uuid[]), CAST(:kind AS text[]), CAST(:event_id AS uuid[]),
         CAST(:occurrence_start AS timestamptz[]), CAST(:starts_at AS timestamptz[]),
         CAST(:before AS text[]),
         CAST(:user_id AS uuid[]), CAST(:channel AS text[]), CAST(:priority AS smallint[]),
-        CAST(:content AS text[]), CAST(:due_at AS timestamptz[]), CAST(:status AS text[]),
-        CAST(:late AS boolean[])
+        CAST(:content AS text[]), CAST(:due_at AS timestamptz[]),
+        CAST(:held_until AS timestamptz[]), CAST(:status AS text[]), CAST(:late AS boolean[])
     ) AS decided (id, kind, event_id, occurrence_start, starts_at, before, user_id, channel,
-                  priority, content, due_at, status, late)
+                  priority, content, due_at, held_until, status, late)
     ON CONFLICT (event_id, occurrence_start, user_id, channel, before, due_at) DO UPDATE
     SET content = excluded.content, priority = excluded.priority, starts_at = excluded.starts_at,
+        held_until = excluded.held_until,
         attempt_at = greatest(excluded.attempt_at, deliveries.attempt_at),
         status = excluded.status, late = excluded.late, attempts = 0, last_error = NULL
     WHERE deliveries.status = 'withdrawn'
@@ -79,11 +86,12 @@ async def decide(tx: AsyncSession, decisions: Sequence[Decision]) -> int:
     One that was on its way when it was withdrawn is not tried before its lease ends, for it may
     have arrived.
 
-    The caller wakes the channels: it knows which of them are due soon.
+    Where and when each is sent follows the person's wishes. The caller wakes the channels that it
+    asked for, since it knows which are due soon; those that people chose are woken here.
     """
     unique = {
         (d.kind, d.event_id, d.occurrence_start, d.user_id, d.channel, d.before, d.due_at): d
-        for d in decisions
+        for d in await _as_wished(tx, decisions)
     }
     if not unique:
         return 0
@@ -96,6 +104,31 @@ async def decide(tx: AsyncSession, decisions: Sequence[Decision]) -> int:
     columns["id"] = [uuid7() for _ in rows]
     columns["content"] = [msgspec.json.encode(row.content).decode() for row in rows]
     return _changed(await tx.execute(_DECIDE, columns))
+
+
+async def _as_wished(tx: AsyncSession, decisions: Sequence[Decision]) -> list[Decision]:
+    """The decisions on the channels that people chose, held while they want to be left alone."""
+    wished = await wishes_of(tx, {decision.user_id for decision in decisions})
+    arranged: list[Decision] = []
+    for decision in decisions:
+        wishes = wished.get(decision.user_id)
+        if wishes is None:
+            arranged.append(decision)
+        else:
+            arranged += _arranged(decision, wishes)
+    return arranged
+
+
+def _arranged(decision: Decision, wishes: Wishes) -> list[Decision]:
+    severity = severity_of(decision.priority)
+    held = None
+    if decision.status == "pending":
+        held = held_until(decision.due_at, wishes, severity=severity, starts_at=decision.starts_at)
+    channels = wishes.channels_for(severity, decision.channel)
+    for channel in channels:
+        if channel != decision.channel:
+            jobs.wake(SEND, channel)
+    return [replace(decision, channel=channel, held_until=held) for channel in channels]
 
 
 async def withdraw(
@@ -153,10 +186,11 @@ class Listed:
 
     @property
     def late_ms(self) -> int | None:
-        """Milliseconds from the due instant to the sending; None while not sent."""
+        """Milliseconds from when it was to leave to the sending; None while not sent."""
         if self.row.sent_at is None:
             return None
-        return round((self.row.sent_at - self.row.due_at).total_seconds() * 1000)
+        wanted_at = self.row.held_until or self.row.due_at
+        return round((self.row.sent_at - wanted_at).total_seconds() * 1000)
 
 
 @dataclass(frozen=True, slots=True)

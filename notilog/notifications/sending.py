@@ -1,15 +1,17 @@
 """Sending what is due on a channel, each delivery at its own instant, many at once.
 
 A drain works in turns. A turn is one transaction that records what was finished and claims what
-there is room for; between turns, hands take claims and send them. So a crash repeats only what
-was in the hands, and the database sees a few statements for hundreds of messages.
+there is room for; between turns, hands take parcels and send them. So a crash repeats only what
+was in the hands, and the database sees a few statements for hundreds of messages. A receiver that
+accepts nothing opens the breaker: the drain then claims nothing but a probe now and then.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from random import SystemRandom
+from time import perf_counter
 from uuid import UUID
 
 import structlog
@@ -18,12 +20,14 @@ from uuid_utils.compat import uuid7
 
 from notilog import clock, config
 from notilog.db.session import asking, transaction
-from notilog.errors import SendFailed, Unavailable
-from notilog.notifications import attempts, rendering
+from notilog.errors import Postponed, SendFailed, Unavailable
+from notilog.notifications import attempts, measures, rendering
 from notilog.notifications.attempts import DeliveriesSettings, Outcome
+from notilog.notifications.breaker import Breaker
 from notilog.notifications.channels import open_channel
 from notilog.notifications.channels.channel import Channel, Message
-from notilog.notifications.claims import LEASE, Claim, claim, is_ours, next_due, record
+from notilog.notifications.claims import LEASE, Claim, Parcel, claim, next_due, ours, record
+from notilog.notifications.rendering import Part, Reader
 
 log = structlog.get_logger(__name__)
 
@@ -44,9 +48,11 @@ OUTAGES = (Unavailable, SQLAlchemyError, OSError)
 
 RENDERERS: dict[str, Callable[..., Message]] = {
     "reminder": rendering.reminder,
+    "snooze": partial(rendering.reminder, kind="snooze"),
     "invitation": partial(rendering.tidings, kind="invitation"),
     "update": partial(rendering.tidings, kind="update"),
     "cancellation": partial(rendering.tidings, kind="cancellation"),
+    "test": rendering.trial,
 }
 
 _luck = SystemRandom().random
@@ -84,10 +90,11 @@ class Drain:
         self._late_after = timedelta(seconds=rules.late_after)
         self._lookahead = timedelta(seconds=rules.lookahead)
         self._capacity = channel.concurrency * CLAIMS_PER_HAND
-        self._at_hand: asyncio.Queue[Claim] = asyncio.Queue()
+        self._at_hand: asyncio.Queue[Parcel] = asyncio.Queue()
         self._on_the_way = 0
         self._finished: list[Outcome] = []
         self._news = asyncio.Event()
+        self._breaker = Breaker(rules.breaker_failures)
 
     def look_again(self) -> None:
         self._news.set()
@@ -123,7 +130,7 @@ class Drain:
     async def _turn(self) -> datetime | None:
         """Record and claim; returns when the next turn is due if nothing happens before."""
         now = clock.now()
-        room = self._capacity - self._at_hand.qsize()
+        room = self._breaker.room(now, self._capacity - self._at_hand.qsize())
         finished, self._finished = self._finished, []
         try:
             async with transaction() as tx:
@@ -136,14 +143,19 @@ class Drain:
             # Recording the same again is harmless, losing it would send twice.
             self._finished = finished + self._finished
             raise
-        for claimed in found.claims:
-            self._at_hand.put_nowait(claimed)
+        if found.missed:
+            measures.OUTCOMES.add(self._kind, "missed", amount=found.missed)
+        for parcel in found.parcels:
+            self._breaker.probes()
+            self._at_hand.put_nowait(parcel)
         if left:
             self._finished = left + self._finished
             return now + HELD_PAUSE
+        if self._breaker.until is not None and not self._breaker.probing:
+            return max(now, self._breaker.until) if room == 0 else due
         # With more due than there was room for, the hands' news start the next turn; but when
         # all that was found had been missed, nobody is at work to bring news.
-        only_missed = found.rows > 0 and not found.claims
+        only_missed = found.missed > 0 and not found.parcels
         return now if only_missed else due
 
     def _is_idle(self) -> bool:
@@ -160,12 +172,13 @@ class Drain:
             pass
         await asyncio.sleep(GATHERING)
 
+    def _give_back_what_waits(self) -> None:
+        while not self._at_hand.empty():
+            self._finished += _given_back(self._at_hand.get_nowait().claims, at=clock.now())
+
     async def _wind_up(self) -> None:
         """Give back what is not on its way, and wait for what is."""
-        now = clock.now()
-        while not self._at_hand.empty():
-            unused = self._at_hand.get_nowait()
-            self._finished.append(attempts.given_back(unused.id, unused.lease_until, now=now))
+        self._give_back_what_waits()
         try:
             async with asyncio.timeout(GRACE):
                 while self._on_the_way:
@@ -189,76 +202,128 @@ class Drain:
 
     async def _hand(self) -> None:
         while True:
-            claimed = await self._at_hand.get()
+            parcel = await self._at_hand.get()
             self._on_the_way += 1
             try:
-                outcome = await self._attempt(claimed)
-                self._finished.append(outcome)  # a turn may have replaced the list meanwhile
+                outcomes = await self._attempt(parcel)
+                self._finished += outcomes  # a turn may have replaced the list meanwhile
             finally:
                 self._on_the_way -= 1
                 self._news.set()
 
-    async def _attempt(self, claimed: Claim) -> Outcome:
-        is_meant = await self._is_still_meant(claimed)
-        if not is_meant or clock.now() + SEND_LIMIT > claimed.lease_until:
-            return attempts.given_back(claimed.id, claimed.lease_until, now=clock.now())
+    async def _attempt(self, parcel: Parcel) -> list[Outcome]:
+        meant, withdrawn = await self._still_meant(parcel)
+        if meant is None or clock.now() + SEND_LIMIT > parcel.first.lease_until:
+            self._breaker.given_back()
+            return _given_back(parcel.claims, at=clock.now())
+        return await self._sent(meant) + _given_back(withdrawn, at=clock.now())
+
+    async def _still_meant(self, parcel: Parcel) -> tuple[Parcel | None, Sequence[Claim]]:
+        """What of it was not withdrawn while it waited; a claim just made needs no question."""
+        if clock.now() - parcel.first.claimed_at < FRESH:
+            return parcel, ()
+        try:
+            async with asking(primary=True) as tx:
+                still = await ours(tx, parcel)
+        except OUTAGES:
+            return parcel, ()  # the claim holds, and a reminder that comes too late is of no use
+        meant = tuple(claimed for claimed in parcel.claims if claimed.id in still)
+        gone = [claimed for claimed in parcel.claims if claimed.id not in still]
+        return Parcel(meant) if meant else None, gone
+
+    async def _sent(self, parcel: Parcel) -> list[Outcome]:
+        started = perf_counter()
         try:
             async with asyncio.timeout(SEND_LIMIT.total_seconds()):
-                await self._send(claimed)
+                await self._send(parcel)
+        except Postponed as error:
+            self._breaker.given_back()
+            again = clock.now() + timedelta(seconds=error.seconds)
+            return _given_back(parcel.claims, at=again, error=str(error))
         except SendFailed as error:
             failure = error
         except TimeoutError:
             failure = _too_slow()
         except Exception as error:
-            log.exception("delivery_failed", channel=self._kind, delivery_id=str(claimed.id))
+            log.exception("delivery_failed", channel=self._kind, delivery_id=str(parcel.id))
             failure = SendFailed(f"an error of NotiLog: {type(error).__name__}")
         else:
-            return attempts.sent(claimed.id, claimed.lease_until, now=clock.now())
-        return self._failed(claimed, failure)
+            return self._succeeded(parcel, seconds=perf_counter() - started)
+        return self._failed(parcel, failure, seconds=perf_counter() - started)
 
-    async def _is_still_meant(self, claimed: Claim) -> bool:
-        """Whether it was not withdrawn while it waited; a claim just made needs no question."""
-        if clock.now() - claimed.claimed_at < FRESH:
-            return True
-        try:
-            async with asking(primary=True) as tx:
-                return await is_ours(tx, claimed)
-        except OUTAGES:
-            return True  # the claim holds, and a reminder that comes too late is of no use
+    def _succeeded(self, parcel: Parcel, *, seconds: float) -> list[Outcome]:
+        self._breaker.answered()
+        now = clock.now()
+        for claimed in parcel.claims:
+            late = (now - claimed.wanted_at).total_seconds()
+            measures.attempted(self._kind, outcome="sent", seconds=seconds, late=late)
+        return [
+            attempts.sent(claimed.id, claimed.lease_until, now=now) for claimed in parcel.claims
+        ]
 
-    def _failed(self, claimed: Claim, failure: SendFailed) -> Outcome:
-        outcome = attempts.failed(
-            claimed.id,
-            claimed.lease_until,
-            failure=failure,
-            attempts=claimed.attempts,
-            now=clock.now(),
-            luck=_luck(),
-            rules=self._rules,
-        )
+    def _failed(self, parcel: Parcel, failure: SendFailed, *, seconds: float) -> list[Outcome]:
+        """What follows for each delivery: the same for all, so that they stay together."""
+        now, luck = clock.now(), _luck()
+        outcomes = [
+            attempts.failed(
+                claimed.id,
+                claimed.lease_until,
+                failure=failure,
+                attempts=parcel.attempts,
+                now=now,
+                luck=luck,
+                rules=self._rules,
+            )
+            for claimed in parcel.claims
+        ]
+        self._tell_breaker(failure, now)
+        status = outcomes[0].status
         log.info(
             "delivery_not_sent",
             channel=self._kind,
-            delivery_id=str(claimed.id),
-            status=outcome.status,
-            attempts=claimed.attempts,
-            error=outcome.error,
+            delivery_id=str(parcel.id),
+            deliveries=len(outcomes),
+            status=status,
+            attempts=parcel.attempts,
+            error=outcomes[0].error,
         )
-        return outcome
+        told = "throttled" if failure.throttled else "retried" if status == "pending" else status
+        for _ in outcomes:
+            measures.attempted(self._kind, outcome=told, seconds=seconds)
+        return outcomes
 
-    async def _send(self, claimed: Claim) -> None:
+    def _tell_breaker(self, failure: SendFailed, now: datetime) -> None:
+        if failure.permanent:
+            self._breaker.answered()
+        elif self._breaker.failed(now, retry_after=failure.retry_after):
+            log.warning("channel_pauses", channel=self._kind, until=str(self._breaker.until))
+            self._give_back_what_waits()
+
+    async def _send(self, parcel: Parcel) -> None:
         _refuse_unconfigured(self._kind, self._channel)
-        if claimed.attempts > self._rules.max_attempts:
+        if parcel.attempts > self._rules.max_attempts:
             raise SendFailed("workers ended while sending it, every time", permanent=True)
-        message = RENDERERS[claimed.kind](
-            claimed.id,
-            claimed.content,
-            due_at=claimed.due_at,
-            late=claimed.late,
-            language=claimed.language,
-            timezone=claimed.timezone,
-        )
-        await self._channel.send(message, claimed.to)
+        await self._channel.send(self._message(parcel), parcel.first.to)
+
+    def _message(self, parcel: Parcel) -> Message:
+        first = parcel.first
+        to = first.to.login
+        reader = Reader(to, first.language, first.timezone, self._kind, self._channel.markup)
+        if len(parcel.claims) == 1:
+            return RENDERERS[first.kind](
+                first.id, first.content, reader=reader, due_at=first.due_at, late=first.late
+            )
+        parts = [Part(one.kind, one.content) for one in parcel.claims]
+        return rendering.digest(parcel.id, parts, reader=reader, due_at=first.wanted_at)
+
+
+def _given_back(
+    claims: Iterable[Claim], *, at: datetime, error: str | None = None
+) -> list[Outcome]:
+    return [
+        attempts.given_back(claimed.id, claimed.lease_until, at=at, error=error)
+        for claimed in claims
+    ]
 
 
 async def try_out(kind: str, to: str, *, language: str) -> UUID:
@@ -271,9 +336,13 @@ async def try_out(kind: str, to: str, *, language: str) -> UUID:
     channel = open_channel(kind)
     try:
         _refuse_unconfigured(kind, channel)
-        message = rendering.trial(uuid7(), at=clock.now(), language=language)
+        to_whom = channel.recipient(to)
+        reader = Reader(to_whom.login, language, "UTC", kind, channel.markup)
+        message = rendering.trial(uuid7(), reader=reader, due_at=clock.now())
         async with asyncio.timeout(SEND_LIMIT.total_seconds()):
-            await channel.send(message, channel.recipient(to))
+            await channel.send(message, to_whom)
+    except Postponed as error:
+        raise SendFailed(str(error), retry_after=error.seconds) from error
     except TimeoutError as error:
         raise _too_slow() from error
     finally:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from notilog.queues import DELIVERIES
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -12,7 +14,7 @@ class Service:
 
 
 WORKERS = {
-    "general": ("general,deliveries", 200, "cyan"),
+    "general": (",".join(("general", *DELIVERIES)), 200, "cyan"),
     "logs": ("logs", 20, "blue"),
     "observers": ("observers", 1000, "magenta"),
 }

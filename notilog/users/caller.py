@@ -14,6 +14,7 @@ Scope = Literal[
     "events:feed",
     "observers:admin",
     "agents:connect",
+    "metrics:read",
     "admin",
 ]
 Role = Literal["user", "admin"]

@@ -22,6 +22,7 @@ from notilog.notifications.channels.email import Config as EmailConfig
 from notilog.notifications.channels.email import EmailChannel
 from notilog.notifications.channels.webhook import Config as WebhookConfig
 from notilog.notifications.channels.webhook import WebhookChannel
+from notilog.notifications.rendering import Reader
 from tests.outside.certificates import server_context
 from tests.outside.http import Receiver, receiver
 from tests.outside.smtp import Mailbox, mail_server
@@ -31,8 +32,14 @@ ANN = Recipient(login="ann", email="ann@example.org")
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
 
 
+@pytest.fixture(autouse=True)
+def _settings(settings: Settings) -> None:
+    """Messages are put into words as the settings say."""
+
+
 def message() -> Message:
-    return rendering.trial(uuid7(), at=NOW, language="ru")
+    reader = Reader("ann", "ru", "UTC", "email", "html")
+    return rendering.trial(uuid7(), reader=reader, due_at=NOW)
 
 
 @asynccontextmanager

@@ -50,6 +50,9 @@ ENDPOINTS = [
     Endpoint("GET", "/users", (401, 200, 200, 200)),
     Endpoint("GET", "/users/{login}", (401, 200, 200, 200)),
     Endpoint("PATCH", "/users/{login}", (401, 200, 403, 200), {"language": "ru"}),
+    Endpoint("GET", "/users/{login}/preferences", (401, 200, 200, 200)),
+    Endpoint("PATCH", "/users/{login}/preferences", (401, 200, 403, 200), {"digest_minutes": 5}),
+    Endpoint("POST", "/users/{login}/preferences/test", (401, 202, 403, 202), {"channel": "log"}),
     Endpoint("POST", "/sessions", (401, 401, 401, 401), {"login": "x", "password": "y"}),
     Endpoint("GET", "/sessions/current", (401, 200, 200, 200)),
     Endpoint("DELETE", "/sessions/current", (401, 204, 403, 204)),
@@ -88,6 +91,7 @@ ENDPOINTS = [
     Endpoint("GET", "/logs", (401, 200, 403, 200)),
     Endpoint("GET", "/health/live", (200, 200, 200, 200)),
     Endpoint("GET", "/health/ready", (200, 200, 200, 200)),
+    Endpoint("GET", "/metrics", (401, 403, 403, 200)),
     Endpoint("GET", "/health", (401, 403, 403, 200)),
 ]
 

@@ -89,8 +89,8 @@ async def test_two_drains_in_two_sessions_share_without_overlap(box: Mailbox) ->
     async with asyncio.timeout(20), transaction() as one, transaction() as other:
         first = await claim(one, "email", now=now, limit=30, late_after=LATE_AFTER)
         second = await claim(other, "email", now=now, limit=30, late_after=LATE_AFTER)
-    taken = [claimed.id for found in (first, second) for claimed in found.claims]
-    assert len(first.claims) == 30
+    taken = [parcel.id for found in (first, second) for parcel in found.parcels]
+    assert len(first.parcels) == 30
     assert len(taken) == len(set(taken)) == 50
 
 
@@ -271,7 +271,7 @@ async def test_a_claim_of_a_dead_worker_is_taken_over_after_its_lease(box: Mailb
     await decide(decision(ann))
     async with transaction() as tx:
         found = await claim(tx, "email", now=clock.now(), limit=5, late_after=LATE_AFTER)
-    (old,) = found.claims
+    (old,) = found.parcels
     await drain("email")
     assert box.mails == []
     await alter(attempt_at=clock.now())
@@ -280,7 +280,7 @@ async def test_a_claim_of_a_dead_worker_is_taken_over_after_its_lease(box: Mailb
     assert (row.status, row.attempts) == ("sent", 2)
     late_failure = failed(
         old.id,
-        old.lease_until,
+        old.first.lease_until,
         failure=SendFailed("too late to matter"),
         attempts=1,
         now=clock.now(),
@@ -302,10 +302,10 @@ async def test_what_is_withdrawn_on_its_way_is_not_tried_again_but_may_arrive(
         found = await claim(tx, "email", now=clock.now(), limit=5, late_after=LATE_AFTER)
     async with transaction() as tx:
         assert await deliveries.withdraw(tx, one.event_id) == 2
-    arrived, refused = found.claims
+    arrived, refused = found.parcels
     now = clock.now()
     async with transaction() as tx:
-        await record(tx, [sent(arrived.id, arrived.lease_until, now=now)])
+        await record(tx, [sent(arrived.id, arrived.first.lease_until, now=now)])
     by_id = {row.id: row.status for row in await rows()}
     assert by_id == {arrived.id: "sent", refused.id: "withdrawn"}
 
@@ -316,14 +316,14 @@ async def test_what_was_decided_again_on_its_way_is_not_sent_twice(box: Mailbox)
     await decide(one)
     async with transaction() as tx:
         found = await claim(tx, "email", now=clock.now(), limit=5, late_after=LATE_AFTER)
-    (claimed,) = found.claims
+    (claimed,) = found.parcels
     async with transaction() as tx:
         await deliveries.withdraw(tx, one.event_id)
         await deliveries.decide(tx, [one])
     await drain("email")
     assert (await statuses(), box.mails) == (["pending"], [])
     async with transaction() as tx:
-        await record(tx, [sent(claimed.id, claimed.lease_until, now=clock.now())])
+        await record(tx, [sent(claimed.id, claimed.first.lease_until, now=clock.now())])
     assert await statuses() == ["sent"]
 
 
@@ -345,8 +345,8 @@ async def test_an_outcome_does_not_wait_for_whoever_holds_its_row(box: Mailbox) 
     await decide(decision(ann))
     async with transaction() as tx:
         found = await claim(tx, "email", now=clock.now(), limit=5, late_after=LATE_AFTER)
-    (claimed,) = found.claims
-    outcome = sent(claimed.id, claimed.lease_until, now=clock.now())
+    (claimed,) = found.parcels
+    outcome = sent(claimed.id, claimed.first.lease_until, now=clock.now())
     async with transaction() as holder:
         await holder.get_one(DeliveryRow, claimed.id, with_for_update=True)
         async with transaction() as tx:

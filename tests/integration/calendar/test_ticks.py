@@ -50,6 +50,7 @@ async def test_a_reminder_is_decided_within_the_horizon_and_due_at_its_own_insta
         "timezone": "Europe/Berlin",
         "all_day": False,
         "before": "15m",
+        "organizer": "ann",
     }
     assert woken == [Wakeup("deliveries.send", ("log",))]
     assert await plans() == [("15m", None)]

@@ -1,0 +1,82 @@
+"""Metrics in the text format of Prometheus."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
+
+from notilog.metrics.counted import Counter, Histogram, Metric, Sample
+
+
+def exposed(
+    metrics: Sequence[Metric],
+    samples: Mapping[Sample, float],
+    gauges: Iterable[GaugeMetricFamily],
+    *,
+    accept: str,
+) -> tuple[bytes, str]:
+    """The metrics as text, and its content type, as the scraper's Accept header asks."""
+    families = [*(_family(metric, samples) for metric in metrics), *gauges]
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Ready(families))
+    encode, content_type = choose_encoder(accept)
+    return encode(registry), content_type
+
+
+class _Ready(Collector):
+    """What was collected already."""
+
+    def __init__(self, families: Iterable[Family]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[Family]:
+        yield from self._families
+
+
+def _family(metric: Metric, samples: Mapping[Sample, float]) -> Family:
+    if isinstance(metric, Counter):
+        return _counter(metric, samples)
+    return _histogram(metric, samples)
+
+
+def _counter(metric: Counter, samples: Mapping[Sample, float]) -> Family:
+    family = CounterMetricFamily(metric.name, metric.help, labels=metric.labels)
+    for values, value in _of(metric.name, samples):
+        family.add_metric(values, value)
+    return family
+
+
+def _histogram(metric: Histogram, samples: Mapping[Sample, float]) -> Family:
+    family = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
+    counts: dict[tuple[str, ...], dict[str, float]] = {}
+    for (*values, bound), count in _of(f"{metric.name}_bucket", samples):
+        counts.setdefault(tuple(values), {})[bound] = count
+    sums = {tuple(values): value for values, value in _of(f"{metric.name}_sum", samples)}
+    for labels, by_bound in sorted(counts.items()):
+        family.add_metric(
+            labels, buckets=_cumulative(metric, by_bound), sum_value=sums.get(labels, 0.0)
+        )
+    return family
+
+
+def _cumulative(metric: Histogram, by_bound: Mapping[str, float]) -> list[tuple[str, float]]:
+    total, buckets = 0.0, []
+    for bound in metric.bounds:
+        total += by_bound.get(bound, 0.0)
+        buckets.append((bound, total))
+    return buckets
+
+
+def _of(name: str, samples: Mapping[Sample, float]) -> Iterator[tuple[list[str], float]]:
+    """The samples of this name, with the values of their labels."""
+    for (sample, labels), value in sorted(samples.items()):
+        if sample == name:
+            yield json.loads(labels), value

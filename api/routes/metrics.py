@@ -1,0 +1,44 @@
+"""Metrics of all processes, for Prometheus."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Header, Response
+from prometheus_client.core import GaugeMetricFamily
+
+from api.deps import scoped
+from api.errors import problems
+from api.exposition import exposed
+from notilog import __version__, clock
+from notilog.db.session import reading
+from notilog.metrics import stored
+from notilog.metrics.counted import Metric
+from notilog.notifications import measures
+
+METRICS: Final[tuple[Metric, ...]] = measures.MEASURES
+"""Every metric of every room."""
+
+router = APIRouter(tags=["health"], dependencies=[Depends(scoped("metrics:read"))])
+
+
+@router.get("/metrics", responses={200: {"content": {"text/plain": {}}}, **problems(503)})
+async def metrics(accept: Annotated[str, Header()] = "text/plain") -> Response:
+    """What all processes have counted; a token with the right `metrics:read` alone is enough."""
+    async with reading() as tx:
+        samples = await stored.everything(tx)
+        waiting = await measures.waiting(tx, clock.now())
+    due = GaugeMetricFamily(
+        "notilog_deliveries_waiting",
+        f"Deliveries that are due and not sent, counted up to {measures.COUNTED_UP_TO}.",
+        labels=["channel"],
+    )
+    for channel, count in waiting.items():
+        due.add_metric([channel], count)
+    build = GaugeMetricFamily("notilog_build_info", "The version.", labels=["version"])
+    build.add_metric([__version__], 1)
+    content, content_type = exposed(METRICS, samples, [due, build], accept=accept)
+    return Response(content, media_type=content_type)
+
+
+probes = APIRouter()
+"""The same where Prometheus looks by habit."""
+probes.include_router(router)
