@@ -15,6 +15,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.outside.telegram_html import parsed, units
+from tests.outside.telegram_objects import commands_in, forgotten, message_object, person
 from tests.outside.telegram_refusals import (
     CHAT_NOT_FOUND,
     NO_METHOD,
@@ -29,6 +31,9 @@ TOKEN = "123456789:AAE-a_token_that_only_tests_know_00000"
 # Parameters that hold JSON; in a form they are JSON as text.
 NESTED = ("reply_markup", "link_preview_options", "allowed_updates", "commands", "entities")
 MOST_CALLBACK_BYTES = 64
+LONGEST_TEXT = 4096
+
+Method = Callable[[dict[str, Any]], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ class Sent:
     message_id: int
     chat_id: int
     text: str
+    entities: list[dict[str, Any]]
     markup: dict[str, Any] | None
     params: dict[str, Any]
     at: float
@@ -84,7 +90,7 @@ class BotApi:
         return f"http://127.0.0.1:{self.port}"
 
     @property
-    def _methods(self) -> dict[str, Callable[[dict[str, Any]], Awaitable[Any]]]:
+    def _methods(self) -> dict[str, Method]:
         return {
             "getme": self._get_me,
             "sendmessage": self._send_message,
@@ -111,8 +117,8 @@ class BotApi:
 
     def say(self, chat_id: int, text: str) -> int:
         """A person writes to the bot in their private chat; returns the update's id."""
-        message = _message(next(self._numbers), chat_id, text, author=_person(chat_id))
-        return self.updates.add("message", {**message, "entities": _commands_in(text)})
+        message = message_object(next(self._numbers), chat_id, text, author=person(chat_id))
+        return self.updates.add("message", {**message, "entities": commands_in(text)})
 
     def press(self, chat_id: int, data: str, *, message: Sent | None = None) -> int:
         """A person presses a button, of the newest message that has it unless one is named."""
@@ -122,10 +128,10 @@ class BotApi:
         chosen = message or (newest[0] if newest else None)
         query: dict[str, Any] = {
             "id": str(10**18 + next(self._numbers)),
-            "from": _person(chat_id),
+            "from": person(chat_id),
             "chat_instance": str(chat_id * 7),
             "data": data,
-            "message": self._as_message(chosen) if chosen else _forgotten(chat_id),
+            "message": self._as_message(chosen) if chosen else forgotten(chat_id),
         }
         self._queries.add(query["id"])
         return self.updates.add("callback_query", query)
@@ -140,7 +146,8 @@ class BotApi:
         self.calls.append(Call(name, params, at))
         try:
             await self._follow_script(name, params)
-            result = await self._methods.get(name.lower(), _no_method)(params)
+            method: Method = self._methods.get(name.lower(), _no_method)
+            result = await method(params)
         except Refused as refused:
             return refused.refusal.response()
         return web.json_response({"ok": True, "result": result})
@@ -167,11 +174,12 @@ class BotApi:
         chat_id = _number(params.get("chat_id"))
         if chat_id is None:
             raise Refused(CHAT_NOT_FOUND)
-        text = _checked(params)
+        text, entities = _checked(params)
         sent = Sent(
             message_id=next(self._numbers),
             chat_id=chat_id,
             text=text,
+            entities=entities,
             markup=params.get("reply_markup"),
             params=params,
             at=time.monotonic(),
@@ -180,25 +188,28 @@ class BotApi:
         return self._as_message(sent)
 
     async def _edit_markup(self, params: dict[str, Any]) -> dict[str, Any]:
-        return self._edit(params, text=None)
+        return self._edit(params, shown=None)
 
     async def _edit_text(self, params: dict[str, Any]) -> dict[str, Any]:
-        return self._edit(params, text=_checked(params))
+        return self._edit(params, shown=_checked(params))
 
-    def _edit(self, params: dict[str, Any], *, text: str | None) -> dict[str, Any]:
+    def _edit(
+        self, params: dict[str, Any], *, shown: tuple[str, list[dict[str, Any]]] | None
+    ) -> dict[str, Any]:
         ids = (_number(params.get("chat_id")), _number(params.get("message_id")))
         found = [one for one in self.sent if (one.chat_id, one.message_id) == ids]
         if not found:
             raise Refused(bad_request("message to edit not found"))
-        after = (found[0].text if text is None else text, params.get("reply_markup") or None)
-        if after == (found[0].text, found[0].markup):
+        before = (found[0].text, found[0].entities, found[0].markup)
+        after = (*(shown or before[:2]), params.get("reply_markup") or None)
+        if after == before:
             raise Refused(
                 bad_request(
                     "message is not modified: specified new message content and reply markup "
                     "are exactly the same as a current content and reply markup of the message"
                 )
             )
-        found[0].text, found[0].markup = after
+        found[0].text, found[0].entities, found[0].markup = after
         found[0].edits += 1
         return self._as_message(found[0])
 
@@ -220,9 +231,11 @@ class BotApi:
         return True
 
     def _as_message(self, sent: Sent) -> dict[str, Any]:
-        message = _message(sent.message_id, sent.chat_id, sent.text, author=self.bot)
+        message = message_object(sent.message_id, sent.chat_id, sent.text, author=self.bot)
         if sent.edits:
             message["edit_date"] = message["date"]
+        if sent.entities:
+            message["entities"] = sent.entities
         return {**message, "reply_markup": sent.markup} if sent.markup else message
 
 
@@ -258,25 +271,19 @@ async def _params(request: web.Request) -> dict[str, Any]:
     }
 
 
-def _checked(params: dict[str, Any]) -> str:
-    """The text of a message, unless Telegram would not take it."""
-    text = str(params.get("text") or "")
+def _checked(params: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
+    """Text and entities of a message, unless Telegram would not take it."""
+    text, entities = str(params.get("text") or ""), params.get("entities") or []
+    if params.get("parse_mode") == "HTML":
+        text, entities = parsed(text)
     if not text.strip():
         raise Refused(bad_request("message text is empty"))
+    if units(text) > LONGEST_TEXT:
+        raise Refused(bad_request("message is too long"))
     for row in (params.get("reply_markup") or {}).get("inline_keyboard", []):
         if any(len(one.get("callback_data", "").encode()) > MOST_CALLBACK_BYTES for one in row):
             raise Refused(bad_request("BUTTON_DATA_INVALID"))
-    return text
-
-
-def _message(number: int, chat_id: int, text: str, *, author: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "message_id": number,
-        "from": author,
-        "chat": _chat(chat_id),
-        "date": int(time.time()),
-        "text": text,
-    }
+    return text, entities
 
 
 def _number(value: object) -> int | None:
@@ -284,24 +291,3 @@ def _number(value: object) -> int | None:
         return int(str(value))
     except ValueError:
         return None
-
-
-def _person(chat_id: int) -> dict[str, Any]:
-    """The person whose private chat has this id, which is theirs too."""
-    return {"id": chat_id, "is_bot": False, "first_name": f"Person {chat_id}"}
-
-
-def _chat(chat_id: int) -> dict[str, Any]:
-    if chat_id < 0:
-        return {"id": chat_id, "title": f"Group {-chat_id}", "type": "supergroup"}
-    return {"id": chat_id, "first_name": f"Person {chat_id}", "type": "private"}
-
-
-def _forgotten(chat_id: int) -> dict[str, Any]:
-    """A message that the bot can see no more."""
-    return {"chat": _chat(chat_id), "message_id": 1, "date": 0}
-
-
-def _commands_in(text: str) -> list[dict[str, Any]]:
-    first = text.partition(" ")[0]
-    return [{"type": "bot_command", "offset": 0, "length": len(first)}] * text.startswith("/")

@@ -9,14 +9,20 @@ from aiohttp import web
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An answer other than success; ``hang`` is none at all until the server stops."""
+    """An answer other than success; ``hang`` is none at all until the server stops.
+
+    ``page`` is what a proxy in front of the Bot API answers instead of its JSON.
+    """
 
     code: int
     description: str
     parameters: dict[str, int] = field(default_factory=dict)
     hang: bool = False
+    page: str = ""
 
     def response(self) -> web.Response:
+        if self.page:
+            return web.Response(status=self.code, text=self.page, content_type="text/html")
         body: dict[str, Any] = {"ok": False, "error_code": self.code}
         body["description"] = self.description
         if self.parameters:
