@@ -245,7 +245,7 @@ async def bot_api(*, token: str = TOKEN, port: int = 0) -> AsyncIterator[BotApi]
     made = BotApi(token=token)
     application = web.Application()
     application.router.add_post("/bot{token}/{method}", made.take)
-    runner = web.AppRunner(application, shutdown_timeout=1)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
     made.port = runner.addresses[0][1]
