@@ -24,10 +24,13 @@ CHATTY = (
     "celery.app.trace",
     "celery.beat",
     "celery.worker.strategy",
-    "httpx",
 )
 """Libraries that tell of each message or connection at "info"; in full only from "debug" on."""
 
+SILENT = ("httpcore", "httpx", "telegram")
+"""Libraries that write the URLs they ask: those of Telegram's Bot API hold the bot's token."""
+
+_TOKEN = re.compile(r"(/bot\d+):[\w-]+", re.ASCII)
 _PASSWORD = re.compile(r"(://[^\s:/@\"']*):[^\s/@\"']+@")
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))} | {
     ord("\\"): "\\\\",
@@ -73,8 +76,19 @@ def formatter(log_format: str, *, process: str) -> logging.Formatter:
 
 
 def masked(text: str) -> str:
-    """The same text with the password of every URL in it replaced by stars."""
-    return _PASSWORD.sub(r"\1:***@", text)
+    """The same text with the password, or bot's token, of every URL in it replaced by stars."""
+    return _TOKEN.sub(r"\1:***", _PASSWORD.sub(r"\1:***@", text))
+
+
+def silence() -> None:
+    """Keep what `SILENT` libraries log from every handler, whatever level is set.
+
+    Not by level or filter: those of a logger do not hold for the loggers below it.
+    """
+    for name in SILENT:
+        logger = logging.getLogger(name)
+        logger.handlers = [logging.NullHandler()]
+        logger.propagate = False
 
 
 def _take_over(handler: logging.Handler, level: int) -> None:
@@ -90,6 +104,7 @@ def _take_over(handler: logging.Handler, level: int) -> None:
         logger.propagate = True
     for name in CHATTY:
         logging.getLogger(name).setLevel(level if level <= logging.DEBUG else logging.WARNING)
+    silence()
     logging.captureWarnings(capture=True)
 
 

@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from notilog import settings as schema
-from notilog.log_output import configure, formatter, masked
+from notilog.log_output import SILENT, configure, formatter, masked, silence
 
 
 @pytest.fixture
@@ -128,3 +128,37 @@ def test_libraries_that_tell_of_every_message_are_heard_from_debug_on(
     configured(monkeypatch, "tab", "debug")
     logging.getLogger("celery.app.trace").info("Task succeeded")
     assert "Task succeeded" in capsys.readouterr().err
+
+
+def test_the_token_in_a_url_of_the_bot_api_is_masked() -> None:
+    url = "https://api.telegram.org/bot123456:AAE-a_b/sendMessage"
+    assert (
+        masked(f"POST {url} 200") == "POST https://api.telegram.org/bot123456:***/sendMessage 200"
+    )
+    assert "AAE" not in line("json", url) + line("tab", url)
+
+
+@pytest.mark.parametrize("name", SILENT)
+def test_libraries_that_write_secrets_reach_no_handler(
+    name: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    silence()
+    caplog.set_level(logging.DEBUG, logger=name)
+    caplog.set_level(logging.DEBUG, logger=f"{name}.below")
+    logging.getLogger(name).error("secret")
+    logging.getLogger(f"{name}.below").critical("secret")
+    assert caplog.records == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_they_stay_silent_in_a_process_that_logs_everything(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    unchanged_logging: None,
+) -> None:
+    configured(monkeypatch, "json", "debug")
+    logging.getLogger("httpx").error("secret")
+    logging.getLogger("room").debug("news")
+    written = capsys.readouterr().err
+    assert "news" in written
+    assert "secret" not in written

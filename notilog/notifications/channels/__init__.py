@@ -5,12 +5,14 @@ from notilog.errors import NotFound
 from notilog.notifications.channels.channel import Channel
 from notilog.notifications.channels.email import EmailChannel
 from notilog.notifications.channels.log import LogChannel
+from notilog.notifications.channels.telegram import TelegramChannel
 from notilog.notifications.channels.webhook import WebhookChannel
 
 CHANNELS: dict[str, type[Channel]] = {
     "log": LogChannel,
     "email": EmailChannel,
     "webhook": WebhookChannel,
+    "telegram": TelegramChannel,
 }
 
 
