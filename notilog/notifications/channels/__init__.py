@@ -3,8 +3,10 @@
 from notilog import config
 from notilog.errors import NotFound
 from notilog.notifications.channels.channel import Channel
+from notilog.notifications.channels.discord_webhook import DiscordChannel
 from notilog.notifications.channels.email import EmailChannel
 from notilog.notifications.channels.log import LogChannel
+from notilog.notifications.channels.slack import SlackChannel
 from notilog.notifications.channels.telegram import TelegramChannel
 from notilog.notifications.channels.webhook import WebhookChannel
 
@@ -12,6 +14,8 @@ CHANNELS: dict[str, type[Channel]] = {
     "log": LogChannel,
     "email": EmailChannel,
     "webhook": WebhookChannel,
+    "slack": SlackChannel,
+    "discord": DiscordChannel,
     "telegram": TelegramChannel,
 }
 

@@ -83,6 +83,7 @@ class Channel(Protocol):
 
         Raises:
             SendFailed: it was not accepted; ``permanent`` when trying again cannot help.
+            Postponed: the limits of the channel leave no room for it yet.
         """
         ...
 

@@ -7,12 +7,22 @@ resolved and are the very ones that are connected to, so a name cannot change it
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from socket import AF_INET, AddressFamily
 
-from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, ThreadedResolver
+from aiohttp import (
+    ClientHandlerType,
+    ClientRequest,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    DummyCookieJar,
+    TCPConnector,
+    ThreadedResolver,
+)
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from notilog.errors import SendFailed
 
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 NAT64 = IPv6Network("64:ff9b::/96")
 
 
@@ -47,7 +57,17 @@ def session(*, timeout: float, connections: int, allow_private: bool) -> ClientS
         timeout=ClientTimeout(total=timeout),
         cookie_jar=DummyCookieJar(),
         trust_env=False,
+        middlewares=(_without_redirects,),
     )
+
+
+async def _without_redirects(request: ClientRequest, send: ClientHandlerType) -> ClientResponse:
+    """Take a redirect as an answer like others: a library may ask to follow it to anywhere."""
+    answer = await send(request)
+    if answer.status in REDIRECTS:
+        answer.close()
+        raise SendFailed(f"HTTP {answer.status}: redirects are not followed", permanent=True)
+    return answer
 
 
 def target(url: str, *, allow_private: bool) -> URL:
@@ -92,6 +112,6 @@ def _is_literal(host: str) -> bool:
 
 def _private(host: str) -> SendFailed:
     return SendFailed(
-        f"{host} is a private address; NOTILOG_CHANNELS__WEBHOOK__ALLOW_PRIVATE permits them",
+        f"{host} is a private address; ALLOW_PRIVATE in the channel's settings permits them",
         permanent=True,
     )

@@ -27,7 +27,7 @@ from telegram.error import (
 from telegram.request import HTTPXRequest
 
 from notilog.config import Section
-from notilog.errors import SendFailed
+from notilog.errors import Postponed, SendFailed
 from notilog.log_output import silence
 from notilog.notifications.channels.channel import Action, Markup, Message, Recipient
 from notilog.notifications.channels.telegram_buttons import button_data
@@ -155,9 +155,7 @@ class TelegramChannel:
         """Ask, sleep and ask again: the ticket is used up then, and a pause may have begun."""
         while wait := await self._limits.reserve(key, per_second=per_second, ticket=ticket):
             if wait > patience:
-                raise SendFailed(
-                    f"Telegram: its turn comes in {wait:.1f} s", throttled=True, retry_after=wait
-                )
+                raise Postponed(wait)
             patience -= wait
             await asyncio.sleep(wait)
 

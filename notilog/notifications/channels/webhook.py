@@ -1,27 +1,22 @@
 """The channel ``webhook``: a POST that is signed as Standard Webhooks asks."""
 
 from base64 import b64decode
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import ClassVar
 
 import msgspec
-from aiohttp import ClientError, ClientResponse, ClientSession, InvalidURL
+from aiohttp import ClientSession
 from pydantic import Field, SecretStr, field_validator
 from standardwebhooks import Webhook
 
 from notilog import clock
 from notilog.config import Section
-from notilog.errors import SendFailed
 from notilog.notifications.channels import outbound
 from notilog.notifications.channels.channel import Markup, Message, Recipient
+from notilog.notifications.channels.http_answers import failures, judge
 
 MINIMAL_SECRET = 16
-MAX_RETRY_AFTER = 24 * 3600.0
 # An answer is read, and forgotten, only so that its connection can carry the next request.
 ANSWER_BYTES = 65536
-REQUEST_TIMEOUT, TOO_EARLY, TOO_MANY = 408, 425, 429
-REDIRECT, SERVER_ERROR = 300, 500
 
 
 class Config(Section):
@@ -77,18 +72,12 @@ class WebhookChannel:
             to.url or config.url.get_secret_value(), allow_private=config.allow_private
         )
         body = self._body(message, to)
-        try:
+        with failures(timeout=config.timeout):
             async with self._client().post(
                 url, data=body, headers=self._headers(message, body), allow_redirects=False
             ) as answer:
                 await answer.content.read(ANSWER_BYTES)
-                _judge(answer)
-        except TimeoutError as error:
-            raise SendFailed(f"HTTP: no answer within {config.timeout:g} s") from error
-        except InvalidURL as error:
-            raise SendFailed("the target is not a usable URL", permanent=True) from error
-        except (ClientError, OSError) as error:
-            raise SendFailed(f"HTTP: {type(error).__name__}") from error
+                judge(answer.status, answer.headers)
 
     async def close(self) -> None:
         session, self._session = self._session, None
@@ -131,31 +120,3 @@ class WebhookChannel:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": signature,
         }
-
-
-def _judge(answer: ClientResponse) -> None:
-    status = answer.status
-    if status < REDIRECT:
-        return
-    temporary = status >= SERVER_ERROR or status in {REQUEST_TIMEOUT, TOO_EARLY, TOO_MANY}
-    raise SendFailed(
-        f"HTTP {status}",
-        permanent=not temporary,
-        retry_after=_retry_after(answer.headers.get("Retry-After"), clock.now()),
-    )
-
-
-def _retry_after(value: str | None, now: datetime) -> float | None:
-    """Seconds to wait, from a number or a date; None when the header says nothing usable."""
-    if value is None:
-        return None
-    try:
-        seconds = float(value) if value.strip().isdigit() else _until(value, now)
-    except ValueError:
-        return None
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER)
-
-
-def _until(value: str, now: datetime) -> float:
-    at = parsedate_to_datetime(value)
-    return (at.replace(tzinfo=at.tzinfo or now.tzinfo) - now).total_seconds()

@@ -1,0 +1,99 @@
+"""The channel ``discord``: a message to the channel of a Discord server that a webhook leads to."""
+
+from typing import ClassVar, Final
+
+import msgspec
+from aiohttp import ClientResponse, ClientSession
+from pydantic import Field, SecretStr
+
+from notilog.config import Section
+from notilog.notifications.channels import outbound
+from notilog.notifications.channels.channel import Markup, Message, Recipient
+from notilog.notifications.channels.http_answers import failures, judge
+
+LENGTH: Final = 2000
+ANSWER_BYTES: Final = 65536
+
+
+class Config(Section):
+    """The URL of an incoming webhook; without it the channel is not configured."""
+
+    section: ClassVar[str] = "channels.discord"
+
+    url: SecretStr = Field(SecretStr(""), description="https://discord.com/api/webhooks/…")
+    allow_private: bool = Field(False, description="permit a target with a private address")
+    timeout: float = Field(10.0, gt=0, le=20, description="seconds an answer may take")
+    concurrency: int = Field(5, ge=1, le=100, description="requests at once")
+
+
+class DiscordChannel:
+    label: ClassVar[str] = "Discord"
+    markup: ClassVar[Markup] = ""
+    settings: ClassVar[type[Section]] = Config
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._session: ClientSession | None = None
+
+    @property
+    def concurrency(self) -> int:
+        return self._config.concurrency
+
+    @staticmethod
+    def recipient(to: str) -> Recipient:
+        return Recipient(login=to)
+
+    def missing(self) -> tuple[str, ...]:
+        return () if self._config.url.get_secret_value() else ("NOTILOG_CHANNELS__DISCORD__URL",)
+
+    async def send(self, message: Message, to: Recipient) -> None:  # noqa: ARG002  one channel
+        config = self._config
+        secret = config.url.get_secret_value()
+        url = outbound.target(secret, allow_private=config.allow_private)
+        with failures(timeout=config.timeout):
+            async with self._client().post(
+                url.update_query(wait="true"), json=_body(message), allow_redirects=False
+            ) as answer:
+                content = await answer.content.read(ANSWER_BYTES)
+                judge(answer.status, answer.headers, retry_after=_pause(answer, content))
+
+    async def close(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _client(self) -> ClientSession:
+        if self._session is None:
+            self._session = outbound.session(
+                timeout=self._config.timeout,
+                connections=self._config.concurrency,
+                allow_private=self._config.allow_private,
+            )
+        return self._session
+
+
+def _body(message: Message) -> dict[str, object]:
+    """Discord has no key against repetitions; the footer shows the delivery, the same each time."""
+    text = f"**{_quiet(message.title)}**\n{_quiet(message.text)}"
+    return {
+        "content": text if len(text) <= LENGTH else f"{text[: LENGTH - 1]}…",
+        "embeds": [{"footer": {"text": str(message.id)}}],
+        "allowed_mentions": {"parse": []},
+    }
+
+
+def _quiet(text: str) -> str:
+    """Without the marks by which what a person typed would become markup."""
+    return "".join(f"\\{c}" if c in "*_~`|>\\" else c for c in text)
+
+
+def _pause(answer: ClientResponse, content: bytes) -> float | None:
+    """Seconds that Discord asks for in the body, more exactly than in the header."""
+    if answer.content_type != "application/json":
+        return None
+    try:
+        body = msgspec.json.decode(content)
+    except msgspec.DecodeError:
+        return None
+    pause = body.get("retry_after") if isinstance(body, dict) else None
+    return float(pause) if isinstance(pause, int | float) else None

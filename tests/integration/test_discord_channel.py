@@ -1,0 +1,94 @@
+"""Discord's webhook when it accepts, refuses, limits and hangs."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from notilog.notifications.channels.channel import Recipient
+from notilog.notifications.channels.discord_webhook import Config, DiscordChannel
+from tests.integration.sent_messages import HOSTILE, closing, failure, message
+from tests.outside.http import Receiver, receiver
+
+ANN = Recipient(login="ann")
+
+
+@pytest.fixture
+async def hook() -> AsyncIterator[Receiver]:
+    async with receiver() as made:
+        yield made
+
+
+def channel(url: str, **changes: Any) -> DiscordChannel:
+    return DiscordChannel(Config.model_validate({"url": url, "allow_private": True, **changes}))
+
+
+async def test_a_message_pings_nobody_and_shows_its_delivery(hook: Receiver) -> None:
+    sent = message(title=HOSTILE, text="x" * 3000)
+    async with closing(channel(hook.url)) as discord:
+        await discord.send(sent, ANN)
+    (post,) = hook.posts
+    body = json.loads(post.body)
+    assert body["content"].startswith(r"**<!channel\> & \*bold\* \`x\` @everyone**")
+    assert len(body["content"]) == 2000
+    assert body["content"].endswith("…")
+    assert body["allowed_mentions"] == {"parse": []}
+    assert body["embeds"] == [{"footer": {"text": str(sent.id)}}]
+
+
+async def test_without_a_url_it_is_not_configured() -> None:
+    assert DiscordChannel(Config()).missing() == ("NOTILOG_CHANNELS__DISCORD__URL",)
+
+
+@pytest.mark.parametrize(
+    ("status", "permanent"), [(302, True), (401, True), (404, True), (500, False), (502, False)]
+)
+async def test_statuses_say_whether_to_try_again(
+    hook: Receiver, status: int, *, permanent: bool
+) -> None:
+    hook.answers = [web.Response(status=status, headers={"Location": hook.url})]
+    async with closing(channel(hook.url)) as discord:
+        assert (await failure(discord, ANN)).permanent is permanent
+
+
+async def test_discords_limit_is_kept(hook: Receiver) -> None:
+    limited = {"message": "You are being rate limited.", "retry_after": 0.65, "global": False}
+    hook.answers = [web.json_response(limited, status=429, headers={"Retry-After": "1"})]
+    async with closing(channel(hook.url)) as discord:
+        error = await failure(discord, ANN)
+    assert (error.throttled, error.permanent, error.retry_after) == (True, False, 0.65)
+
+
+async def test_a_private_target_is_refused_unless_allowed(hook: Receiver) -> None:
+    async with closing(channel(hook.url, allow_private=False)) as discord:
+        assert (await failure(discord, ANN)).permanent
+    assert hook.posts == []
+
+
+async def test_a_server_that_hangs_is_left_alone() -> None:
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(hang, "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
+        async with closing(channel(url, timeout=0.2)) as discord:
+            error = await failure(discord, ANN)
+    assert (error.permanent, str(error)) == (False, "HTTP: no answer within 0.2 s")
+
+
+async def test_nobody_listens_and_the_url_is_written_nowhere(
+    hook: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with receiver() as gone:
+        pass
+    async with closing(channel(gone.url)) as discord:
+        error = await failure(discord, ANN)
+    assert not error.permanent
+    assert "/hook" not in caplog.text + str(error)
