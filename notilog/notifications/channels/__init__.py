@@ -2,15 +2,21 @@
 
 from notilog import config
 from notilog.errors import NotFound
+from notilog.notifications.channels.apprise import AppriseChannel
 from notilog.notifications.channels.channel import Channel
 from notilog.notifications.channels.email import EmailChannel
+from notilog.notifications.channels.kafka import KafkaChannel
 from notilog.notifications.channels.log import LogChannel
+from notilog.notifications.channels.sms import SmsChannel
 from notilog.notifications.channels.webhook import WebhookChannel
 
 CHANNELS: dict[str, type[Channel]] = {
     "log": LogChannel,
     "email": EmailChannel,
     "webhook": WebhookChannel,
+    "sms": SmsChannel,
+    "apprise": AppriseChannel,
+    "kafka": KafkaChannel,
 }
 
 
