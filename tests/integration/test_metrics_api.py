@@ -47,7 +47,9 @@ async def test_what_was_counted_is_shown(ann: Person, admin: Person) -> None:
     assert found[email("notilog_deliveries_total", outcome="sent")] == 3
     assert found[email("notilog_deliveries_total", outcome="dead")] == 1
     lateness = "notilog_delivery_lateness_seconds"
-    assert [found[email(f"{lateness}_bucket", le=le)] for le in ("0.25", "0.5", "3600.0", "+Inf")] == [
+    assert [
+        found[email(f"{lateness}_bucket", le=le)] for le in ("0.25", "0.5", "3600.0", "+Inf")
+    ] == [
         0,
         2,
         2,

@@ -11,6 +11,7 @@ from notilog.ops.services import services
 ROOT = Path(__file__).parents[2]
 OURS = services(host="0.0.0.0", port=8000, flower_port=5555)
 SERVERS = ("db", "redis", "rabbitmq")
+ASKED_FOR = ("kafka",)
 
 
 @pytest.fixture(scope="module")
@@ -25,15 +26,16 @@ def test_a_service_has_the_same_command_as_in_up(compose: dict[str, Any], name: 
 
 
 def test_there_is_no_other_service(compose: dict[str, Any]) -> None:
-    assert set(compose) == {*OURS, *SERVERS, "migrate"}
+    assert set(compose) == {*OURS, *SERVERS, *ASKED_FOR, "migrate"}
+    assert {name for name in compose if "profiles" in compose[name]} == {*ASKED_FOR}
 
 
-@pytest.mark.parametrize("name", [*OURS, *SERVERS])
+@pytest.mark.parametrize("name", [*OURS, *SERVERS, *ASKED_FOR])
 def test_a_service_starts_again_after_a_crash(compose: dict[str, Any], name: str) -> None:
     assert compose[name]["restart"] == "unless-stopped"
 
 
-@pytest.mark.parametrize("name", [*SERVERS, *(name for name in OURS if name != "beat")])
+@pytest.mark.parametrize("name", [*SERVERS, *ASKED_FOR, *(name for name in OURS if name != "beat")])
 def test_a_service_says_whether_it_is_well(compose: dict[str, Any], name: str) -> None:
     assert compose[name]["healthcheck"]["test"]
 
@@ -47,7 +49,7 @@ def test_a_service_waits_for_the_servers_and_the_migrations(
     assert all(waits[server]["condition"] == "service_healthy" for server in SERVERS)
 
 
-@pytest.mark.parametrize("name", SERVERS)
+@pytest.mark.parametrize("name", [*SERVERS, *ASKED_FOR])
 def test_a_server_keeps_its_data_in_a_volume(compose: dict[str, Any], name: str) -> None:
     (volume,) = compose[name]["volumes"]
     content = yaml.safe_load((ROOT / "docker-compose.yml").read_text())

@@ -2,11 +2,14 @@
 
 from notilog import config
 from notilog.errors import NotFound
+from notilog.notifications.channels.apprise import AppriseChannel
 from notilog.notifications.channels.channel import Channel
 from notilog.notifications.channels.discord_webhook import DiscordChannel
 from notilog.notifications.channels.email import EmailChannel
+from notilog.notifications.channels.kafka import KafkaChannel
 from notilog.notifications.channels.log import LogChannel
 from notilog.notifications.channels.slack import SlackChannel
+from notilog.notifications.channels.sms import SmsChannel
 from notilog.notifications.channels.telegram import TelegramChannel
 from notilog.notifications.channels.webhook import WebhookChannel
 
@@ -17,6 +20,9 @@ CHANNELS: dict[str, type[Channel]] = {
     "slack": SlackChannel,
     "discord": DiscordChannel,
     "telegram": TelegramChannel,
+    "sms": SmsChannel,
+    "apprise": AppriseChannel,
+    "kafka": KafkaChannel,
 }
 
 
