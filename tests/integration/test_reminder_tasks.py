@@ -44,7 +44,7 @@ async def until_sent(count: int) -> None:
 async def test_an_event_that_is_due_at_once_is_announced_at_once(
     ann: Person, tmp_path: Path
 ) -> None:
-    with servers.worker(tmp_path, "-Q", "general,deliveries"):
+    with servers.worker(tmp_path, "-Q", "general,deliveries,deliveries.log"):
         await make_due_now(ann, count=1)
         await until_sent(1)
 
@@ -57,5 +57,5 @@ async def test_one_tick_decides_batch_after_batch_until_nothing_is_due(
     app = servers.sender()
     app.send_task("reminders.tick")
     app.close()
-    with servers.worker(tmp_path, "-Q", "general,deliveries"):
+    with servers.worker(tmp_path, "-Q", "general,deliveries,deliveries.log"):
         await until_sent(5)
