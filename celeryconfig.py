@@ -62,6 +62,7 @@ task_routes = {
     "deliveries.*": {"queue": "deliveries"},
     "logs.*": {"queue": "logs"},
     "observers.*": {"queue": "observers"},
+    "bot.poll": {"queue": "observers"},
 }
 task_ignore_result = True
 task_publish_retry_policy = {"max_retries": 2, "interval_start": 0.1, "interval_max": 0.5}

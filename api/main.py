@@ -21,6 +21,7 @@ from api.routes import (
     logs,
     occurrences,
     sessions,
+    telegram,
     tokens,
     users,
 )
@@ -42,6 +43,7 @@ ROUTERS: list[APIRouter] = [
     calendars.router,
     deliveries.router,
     channels.router,
+    telegram.router,
     logs.router,
     health.router,
 ]

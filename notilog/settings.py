@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from notilog import config
+from notilog.bot.settings import BotSettings
 from notilog.calendar.reminders import RemindersSettings
 from notilog.config import Section, Settings
 from notilog.db.settings import DatabaseSettings
@@ -27,6 +28,7 @@ SECTIONS: list[type[Section]] = [
     WorkerSettings,
     DeliveriesSettings,
     LogsSettings,
+    BotSettings,
     *(channel.settings for channel in CHANNELS.values()),
 ]
 
