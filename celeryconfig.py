@@ -78,6 +78,7 @@ task_default_queue = "general"
 task_routes = [
     _to_its_channel,
     {
+        "bot.poll": {"queue": "observers"},
         "deliveries.*": {"queue": "deliveries"},
         "logs.*": {"queue": "logs"},
         "observers.*": {"queue": "observers"},

@@ -24,6 +24,7 @@ from api.routes import (
     occurrences,
     preferences,
     sessions,
+    telegram,
     tokens,
     users,
 )
@@ -47,6 +48,7 @@ ROUTERS: list[APIRouter] = [
     calendars.router,
     deliveries.router,
     channels.router,
+    telegram.router,
     logs.router,
     health.router,
     metrics.router,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from notilog import config
+from notilog.bot.settings import BotSettings
 from notilog.calendar.reminders import RemindersSettings
 from notilog.config import Section, Settings
 from notilog.db.settings import DatabaseSettings
@@ -29,6 +30,7 @@ SECTIONS: list[type[Section]] = [
     DeliveriesSettings,
     TemplatesSettings,
     LogsSettings,
+    BotSettings,
     *(channel.settings for channel in CHANNELS.values()),
 ]
 

@@ -70,6 +70,7 @@ app = celery.Celery(
         "workers.control",
         "workers.deliveries",
         "workers.calendar",
+        "workers.bot",
         "workers.logs",
         "workers.users",
     ],

@@ -25,6 +25,7 @@ from notilog.users.tables import UserRow
 
 SEND = "deliveries.send"
 REMINDER = "reminder"
+SNOOZE = "snooze"
 STATUSES = ("pending", "sending", "sent", "missed", "withdrawn", "dead")
 
 
@@ -112,7 +113,8 @@ async def _as_wished(tx: AsyncSession, decisions: Sequence[Decision]) -> list[De
     arranged: list[Decision] = []
     for decision in decisions:
         wishes = wished.get(decision.user_id)
-        if wishes is None:
+        # Who pressed a button wants it there and then.
+        if wishes is None or decision.kind == SNOOZE:
             arranged.append(decision)
         else:
             arranged += _arranged(decision, wishes)
@@ -157,7 +159,9 @@ async def withdraw(
     if user_id is not None:
         statement = statement.where(DeliveryRow.user_id == user_id)
     if kind is not None:
-        statement = statement.where(DeliveryRow.kind == kind)
+        # Who asked to be reminded again keeps that, unless it is of no use any more.
+        kinds = (kind, SNOOZE) if kind == REMINDER and on_the_way else (kind,)
+        statement = statement.where(DeliveryRow.kind.in_(kinds))
     if occurrence is not None:
         statement = statement.where(DeliveryRow.occurrence_start == occurrence)
     if occurrences_from is not None:

@@ -38,8 +38,8 @@ _WAITING = text(
             WHERE d.channel = kinds.channel AND d.status IN ('pending', 'sending')
               AND d.attempt_at <= :now
             LIMIT :most
-        ) AS due
-    )
+        ) AS counted
+    ) AS due
     FROM unnest(CAST(:channels AS text[])) AS kinds (channel)
     """
 )
@@ -56,4 +56,5 @@ def attempted(channel: str, *, outcome: str, seconds: float, late: float | None 
 async def waiting(tx: AsyncSession, now: datetime) -> dict[str, int]:
     """How many deliveries are due on each channel; large numbers are not counted to the end."""
     values = {"channels": list(CHANNELS), "now": now, "most": COUNTED_UP_TO}
-    return {channel: count for channel, count in await tx.execute(_WAITING, values)}
+    found = await tx.execute(_WAITING, values)
+    return {row.channel: row.due for row in found}

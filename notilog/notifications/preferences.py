@@ -68,7 +68,7 @@ async def find(tx: AsyncSession, caller: Caller, *, login: str) -> tuple[UserRow
     if not (caller.is_admin or caller.login == login.lower()):
         raise Forbidden("preferences are seen and changed by the person and by administrators")
     person = await accounts.find(tx, login)
-    row = await tx.get(PreferencesRow, person.id)
+    row = await tx.get(PreferencesRow, person.id, populate_existing=True)
     return person, row or PreferencesRow(user_id=person.id, channels={}, digest_minutes=0)
 
 
@@ -141,7 +141,6 @@ async def _store(tx: AsyncSession, user_id: UUID, columns: dict[str, Any]) -> No
     else:
         statement = statement.on_conflict_do_nothing()
     await tx.execute(statement)
-    tx.expire_all()
     await hold_anew(tx, user_id)
 
 

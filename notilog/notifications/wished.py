@@ -20,6 +20,7 @@ async def wishes_of(tx: AsyncSession, user_ids: Collection[UUID]) -> dict[UUID, 
         select(PreferencesRow, UserRow.timezone)
         .join(UserRow, UserRow.id == PreferencesRow.user_id)
         .where(PreferencesRow.user_id.in_(user_ids))
+        .execution_options(populate_existing=True)
     )
     return {row.user_id: _wishes(row, zone) for row, zone in await tx.execute(statement)}
 

@@ -15,6 +15,7 @@ from aiohttp import web
 from pydantic import SecretStr, ValidationError
 from uuid_utils.compat import uuid7
 
+from notilog.config import Settings
 from notilog.errors import SendFailed
 from notilog.notifications import rendering
 from notilog.notifications.channels.apprise import AppriseChannel
@@ -23,6 +24,7 @@ from notilog.notifications.channels.apprise_sending import addresses, filled
 from notilog.notifications.channels.channel import Channel, Message, Recipient
 from notilog.notifications.channels.sms import LONGEST, SmsChannel
 from notilog.notifications.channels.sms import Config as SmsConfig
+from notilog.notifications.rendering import Reader
 from tests.outside.http import Receiver, receiver
 from tests.outside.sms import Gateway, gateway
 
@@ -31,8 +33,14 @@ ANN = Recipient(login="ann", email="ann@example.org", phone="+79161234567")
 LOGGERS = ("", "apprise", "urllib3", "urllib3.connectionpool", "requests")
 
 
+@pytest.fixture(autouse=True)
+def _settings(settings: Settings) -> None:
+    """Messages are put into words as the settings say."""
+
+
 def message() -> Message:
-    return rendering.trial(uuid7(), at=NOW, language="ru")
+    reader = Reader("ann", "ru", "UTC", "log", "")
+    return rendering.trial(uuid7(), reader=reader, due_at=NOW)
 
 
 @asynccontextmanager
