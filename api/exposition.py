@@ -9,8 +9,9 @@ from prometheus_client.core import (
     GaugeMetricFamily,
     HistogramMetricFamily,
 )
-from prometheus_client.exposition import choose_encoder
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 from notilog.metrics.counted import Counter, Histogram, Metric, Sample
@@ -27,8 +28,9 @@ def exposed(
     families = [*(_family(metric, samples) for metric in metrics), *gauges]
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Ready(families))
-    encode, content_type = choose_encoder(accept)
-    return encode(registry), content_type
+    if "application/openmetrics-text" in accept:
+        return openmetrics.generate_latest(registry), openmetrics.CONTENT_TYPE_LATEST
+    return generate_latest(registry), CONTENT_TYPE_LATEST
 
 
 class _Ready(Collector):
@@ -68,11 +70,11 @@ def _histogram(metric: Histogram, samples: Mapping[Sample, float]) -> Family:
 
 
 def _cumulative(metric: Histogram, by_bound: Mapping[str, float]) -> list[tuple[str, float]]:
-    total, buckets = 0.0, []
-    for bound in metric.bounds:
-        total += by_bound.get(bound, 0.0)
-        buckets.append((bound, total))
-    return buckets
+    """Counted up to each bound; what was stored under bounds of other days counts as well."""
+    return [
+        (bound, sum(n for stored, n in by_bound.items() if float(stored) <= float(bound)))
+        for bound in metric.bounds
+    ]
 
 
 def _of(name: str, samples: Mapping[Sample, float]) -> Iterator[tuple[list[str], float]]:

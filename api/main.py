@@ -83,7 +83,7 @@ async def living(app: FastAPI) -> AsyncIterator[None]:
         producer.close()
         await app.state.log_publisher.close()
         counting.cancel()
-        await stored.flush()
+        await asyncio.gather(counting, return_exceptions=True)
         await close_database()
 
 

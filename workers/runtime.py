@@ -8,7 +8,6 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -114,9 +113,6 @@ async def _close() -> None:
         task.cancel()
     if left:
         await asyncio.wait(left, timeout=PATIENCE)
-    with suppress(TimeoutError):
-        async with asyncio.timeout(PATIENCE):
-            await stored.flush()
     await close_database()
 
 

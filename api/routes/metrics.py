@@ -9,7 +9,7 @@ from api.deps import scoped
 from api.errors import problems
 from api.exposition import exposed
 from notilog import __version__, clock
-from notilog.db.session import reading
+from notilog.db.session import asking
 from notilog.metrics import stored
 from notilog.metrics.counted import Metric
 from notilog.notifications import measures
@@ -23,7 +23,7 @@ router = APIRouter(tags=["health"], dependencies=[Depends(scoped("metrics:read")
 @router.get("/metrics", responses={200: {"content": {"text/plain": {}}}, **problems(503)})
 async def metrics(accept: Annotated[str, Header()] = "text/plain") -> Response:
     """What all processes have counted; a token with the right `metrics:read` alone is enough."""
-    async with reading() as tx:
+    async with asking(primary=True) as tx:  # a replica lags, and counters must never fall
         samples = await stored.everything(tx)
         waiting = await measures.waiting(tx, clock.now())
     due = GaugeMetricFamily(

@@ -1,6 +1,7 @@
 """What this process has counted since it last told the database: counters and histograms.
 
-Counting is an addition in memory, for it happens thousands of times a second.
+Counting is an addition in memory, for it happens thousands of times a second; all of it happens on
+the event loop, so it needs no lock.
 """
 
 import json
@@ -8,6 +9,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 Sample = tuple[str, str]
 """The name of a sample, and the values of its labels as a JSON array."""
@@ -25,7 +27,7 @@ class Counter:
     labels: tuple[str, ...]
 
     def add(self, *values: str, amount: float = 1.0) -> None:
-        _increments[self.name, json.dumps(values)] += amount
+        _increments[_sample(self.name, *values)] += amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +38,27 @@ class Histogram:
     help: str
     labels: tuple[str, ...]
     buckets: tuple[float, ...]
-    _bounds: tuple[str, ...] = field(init=False, repr=False)
+    bounds: tuple[str, ...] = field(init=False, repr=False)
+    """The buckets as they are stored and shown, the one without a bound last."""
 
     def __post_init__(self) -> None:
-        bounds = tuple(f"{bound:g}" for bound in self.buckets)
-        object.__setattr__(self, "_bounds", (*bounds, "+Inf"))
-
-    @property
-    def bounds(self) -> tuple[str, ...]:
-        """The buckets as they are stored and shown, the one without a bound last."""
-        return self._bounds
+        object.__setattr__(self, "bounds", (*(f"{bound:g}" for bound in self.buckets), "+Inf"))
 
     def observe(self, value: float, *values: str) -> None:
-        bound = self._bounds[bisect_left(self.buckets, value)]
-        _increments[f"{self.name}_bucket", json.dumps((*values, bound))] += 1.0
-        _increments[f"{self.name}_sum", json.dumps(values)] += value
+        """Count a value; one below zero, as when clocks disagree, counts as zero."""
+        value = max(0.0, value)
+        bound = self.bounds[bisect_left(self.buckets, value)]
+        _increments[_sample(f"{self.name}_bucket", *values, bound)] += 1.0
+        _increments[_sample(f"{self.name}_sum", *values)] += value
 
 
 Metric = Counter | Histogram
+
+
+@cache
+def _sample(name: str, *values: str) -> Sample:
+    """Kept for every series there is, which are few: writing the labels costs more than adding."""
+    return name, json.dumps(values)
 
 
 def take() -> Increments:

@@ -2,15 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 import structlog
 from sqlalchemy import select, text
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog.db.session import transaction
-from notilog.errors import Unavailable
 from notilog.metrics import counted
 from notilog.metrics.counted import Sample
 from notilog.metrics.tables import MetricRow
@@ -19,6 +18,7 @@ log = structlog.get_logger(__name__)
 
 EVERY: Final = 5.0
 """Seconds between two times that a process tells what it counted: what a crash may lose."""
+LAST_PATIENCE: Final = 1.0
 
 # In one order everywhere, so that two processes that add at once wait instead of deadlocking.
 _ADD = text(
@@ -59,7 +59,7 @@ async def flush() -> None:
     try:
         async with transaction() as tx:
             await add(tx, increments)
-    except (Unavailable, SQLAlchemyError, OSError) as error:
+    except Exception as error:  # noqa: BLE001  counting must never end what is counted
         counted.put_back(increments)
         log.warning("metrics_not_stored", error=type(error).__name__)
     except BaseException:
@@ -68,7 +68,12 @@ async def flush() -> None:
 
 
 async def keep_flushing() -> None:
-    """Tell the database again and again, until cancelled."""
-    while True:
-        await asyncio.sleep(EVERY)
-        await flush()
+    """Tell the database again and again; when cancelled, a last time."""
+    try:
+        while True:
+            await asyncio.sleep(EVERY)
+            await flush()
+    finally:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_PATIENCE):
+                await flush()

@@ -13,7 +13,6 @@ from jinja2 import (
     PackageLoader,
     StrictUndefined,
     Template,
-    TemplateError,
 )
 from markupsafe import Markup, escape
 from pydantic import Field, field_validator
@@ -56,8 +55,8 @@ def rendered(
             return _template(directory, kinds, form, channel=channel, language=language).render(
                 values
             )
-        except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
-            _tell_once(kinds[0], form, channel=channel, error=f"{type(error).__name__}: {error}")
+        except Exception as error:  # noqa: BLE001  a template can fail in every way there is
+            _tell_once(error, kind=kinds[0], form=form, channel=channel)
     return _template("", kinds, form, channel=channel, language=language).render(values)
 
 
@@ -95,6 +94,11 @@ def _lines(text: str) -> Markup:
     return Markup("<br>\n").join(escape(line) for line in text.split("\n"))
 
 
-@cache
-def _tell_once(kind: str, form: str, *, channel: str, error: str) -> None:
-    log.error("template_failed", kind=kind, form=form, channel=channel, error=error)
+_told: set[tuple[str, str, str]] = set()
+
+
+def _tell_once(error: Exception, *, kind: str, form: str, channel: str) -> None:
+    if (kind, form, channel) not in _told:
+        _told.add((kind, form, channel))
+        reason = f"{type(error).__name__}: {error}"
+        log.error("template_failed", kind=kind, form=form, channel=channel, error=reason)

@@ -59,6 +59,13 @@ async def test_what_was_counted_is_shown(ann: Person, admin: Person) -> None:
     assert found[email(f"{lateness}_sum")] == pytest.approx(9000.6)
 
 
+@pytest.mark.parametrize("accept", ["text/plain;version=x", "*/*", "text/html, ;;,q=", "x"])
+async def test_any_accept_header_gets_an_answer(admin: Person, accept: str) -> None:
+    answer = await admin.api.get("metrics", headers={"Accept": accept})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain")
+
+
 async def test_openmetrics_is_spoken_to_who_asks(admin: Person) -> None:
     measures.attempted("email", outcome="sent", seconds=0.1, late=0.1)
     await stored.flush()

@@ -237,7 +237,17 @@ def test_an_operators_template_goes_first(
     assert reminder(language=language).text.startswith(expected)
 
 
-@pytest.mark.parametrize("broken", ["{{ nothing }}", "{% if %}", "{{ 1 / 0 }}", "{{ name.x() }}"])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "{{ nothing }}",
+        "{% if %}",
+        "{{ 1 / 0 }}",
+        "{{ name.x() }}",
+        "{{ 5 | xmlattr }}",
+        "{% include 'reminder.text.j2' %}",
+    ],
+)
 def test_an_operators_template_that_fails_gives_way_to_the_built_in_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, broken: str
 ) -> None:
