@@ -42,7 +42,8 @@ class Histogram:
     """The buckets as they are stored and shown, the one without a bound last."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "bounds", (*(repr(float(bound)) for bound in self.buckets), "+Inf"))
+        bounds = (*(repr(float(bound)) for bound in self.buckets), "+Inf")
+        object.__setattr__(self, "bounds", bounds)
 
     def observe(self, value: float, *values: str) -> None:
         """Count a value; one below zero, as when clocks disagree, counts as zero."""

@@ -53,20 +53,20 @@ async def failure(sender: KafkaChannel, sent: Message | None = None) -> SendFail
     return caught.value
 
 
-async def records(cluster: Broker, topic: str, *, count: int) -> list[Record]:
-    return await asyncio.to_thread(cluster.records, topic, until=lambda found: len(found) >= count)
+async def records(brokers: Broker, topic: str, *, count: int) -> list[Record]:
+    return await asyncio.to_thread(brokers.records, topic, until=lambda found: len(found) >= count)
 
 
-async def arrived(cluster: Broker, sent: Message) -> None:
+async def arrived(brokers: Broker, sent: Message) -> None:
     """Returns when the topic holds it, beside whatever was given up and came all the same."""
     key = str(sent.id)
     await asyncio.to_thread(
-        cluster.records, "notices", until=lambda found: key in {one.key for one in found}
+        brokers.records, "notices", until=lambda found: key in {one.key for one in found}
     )
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Broker]:
+def brokers() -> Iterator[Broker]:
     with broker() as made:
         yield made
 
@@ -95,12 +95,12 @@ def left_behind() -> list[asyncio.Task[Any]]:
     return [task for task in asyncio.all_tasks() if any(name in repr(task) for name in names)]
 
 
-async def test_a_record_is_for_programs_to_read(cluster: Broker) -> None:
+async def test_a_record_is_for_programs_to_read(brokers: Broker) -> None:
     sent = replace(message(), data={"name": "Планёрка"})
-    async with channel(cluster.address, topic="read") as sender:
+    async with channel(brokers.address, topic="read") as sender:
         await sender.send(sent, ANN)
         await sender.send(sent, ANN)
-    first, again = await records(cluster, "read", count=2)
+    first, again = await records(brokers, "read", count=2)
     assert first.key == again.key == str(sent.id)
     assert first.headers == {"content-type": b"application/json", "type": b"test"}
     assert first.value == {
@@ -110,30 +110,30 @@ async def test_a_record_is_for_programs_to_read(cluster: Broker) -> None:
     }
 
 
-async def test_many_messages_at_once_share_a_producer(cluster: Broker) -> None:
+async def test_many_messages_at_once_share_a_producer(brokers: Broker) -> None:
     sent = [message() for _ in range(200)]
-    async with channel(cluster.address, topic="many") as sender:
+    async with channel(brokers.address, topic="many") as sender:
         await asyncio.gather(*(sender.send(one, ANN) for one in sent))
-    found = await records(cluster, "many", count=200)
+    found = await records(brokers, "many", count=200)
     assert sorted(one.key for one in found) == sorted(str(one.id) for one in sent)
 
 
-async def test_a_message_that_is_too_large_is_not_tried_again(cluster: Broker) -> None:
-    async with channel(cluster.address, topic="large") as sender:
+async def test_a_message_that_is_too_large_is_not_tried_again(brokers: Broker) -> None:
+    async with channel(brokers.address, topic="large") as sender:
         error = await failure(sender, replace(message(), text="x" * 2_000_000))
         assert error.permanent
         assert "TooLarge" in str(error)
         await sender.send(message(), ANN)
 
 
-async def test_nobody_listens_and_then_somebody_does(cluster: Broker) -> None:
+async def test_nobody_listens_and_then_somebody_does(brokers: Broker) -> None:
     async with silent_server() as gone:
         _, writer = await asyncio.open_connection(*gone.split(":"))
         writer.close()
     async with channel(gone) as sender:
         error = await failure(sender)
         assert (error.permanent, str(error)) == (False, "Kafka: KafkaConnectionError")
-    async with channel(f"{gone},{cluster.address}") as sender:
+    async with channel(f"{gone},{brokers.address}") as sender:
         await sender.send(message(), ANN)
 
 
@@ -148,35 +148,35 @@ async def test_a_failed_start_leaves_nothing_behind() -> None:
 
 async def test_a_broker_that_freezes_is_given_up_and_used_again_later() -> None:
     loop = asyncio.get_running_loop()
-    with broker() as cluster:
-        async with channel(cluster.address, timeout=2.0) as sender:
+    with broker() as brokers:
+        async with channel(brokers.address, timeout=2.0) as sender:
             await sender.send(message(), ANN)
-            cluster.freeze()
+            brokers.freeze()
             begun = loop.time()
             errors = await asyncio.gather(*(failure(sender) for _ in range(3)))
             assert {str(error) for error in errors} == {"Kafka: no answer within 2 s"}
             assert not any(error.permanent for error in errors)
             assert loop.time() - begun < 2.0 + CLOSING
-            cluster.thaw()
+            brokers.thaw()
             last = message()
             await sender.send(last, ANN)
-        await arrived(cluster, last)
+        await arrived(brokers, last)
 
 
 async def test_a_broker_that_is_gone_does_not_hold_up_the_end() -> None:
-    with broker() as cluster:
-        async with channel(cluster.address, timeout=1.0) as sender:
+    with broker() as brokers:
+        async with channel(brokers.address, timeout=1.0) as sender:
             await sender.send(message(), ANN)
-            cluster.process.kill()
+            brokers.process.kill()
             assert not (await failure(sender)).permanent
     assert left_behind() == []
 
 
 async def test_a_message_can_be_cancelled_at_any_point() -> None:
-    with broker() as cluster:
-        async with channel(cluster.address) as sender:
+    with broker() as brokers:
+        async with channel(brokers.address) as sender:
             await sender.send(message(), ANN)
-            cluster.freeze()
+            brokers.freeze()
             sending = asyncio.create_task(sender.send(message(), ANN))
             await asyncio.sleep(0)
             sending.cancel()
@@ -187,10 +187,10 @@ async def test_a_message_can_be_cancelled_at_any_point() -> None:
             starting.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await starting
-            cluster.thaw()
+            brokers.thaw()
             last = message()
             await sender.send(last, ANN)
-        await arrived(cluster, last)
+        await arrived(brokers, last)
     assert left_behind() == []
 
 

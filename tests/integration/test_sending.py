@@ -1,9 +1,6 @@
 """A drain sends everything due, once, on time, and records what became of it."""
 
 import asyncio
-import os
-import signal
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -33,7 +30,6 @@ from tests.integration.decided import (
     statuses,
 )
 from tests.outside.smtp import Mailbox, mail_server
-from tests.servers.worker import environment as worker_environment
 
 MINUTE = timedelta(minutes=1)
 LATE_AFTER = timedelta(seconds=30)
@@ -377,40 +373,3 @@ async def test_stopping_gives_back_what_was_not_sent(
     made = await rows()
     assert Counter(row.status for row in made) == {"pending": 4, "sending": 1}
     assert [row.attempts for row in made if row.status == "pending"] == [0] * 4
-
-
-async def test_a_killed_worker_repeats_only_what_it_was_sending(box: Mailbox) -> None:
-    logins = [f"user{number}" for number in range(2000)]
-    await decide(*(decision(user_id) for user_id in await people(*logins)))
-    program = (
-        "import asyncio; from notilog import settings; "
-        "from notilog.db.session import open_database; "
-        "from notilog.notifications.sending import drain\n"
-        "async def main():\n"
-        "    await open_database(settings.load())\n"
-        "    await drain('email')\n"
-        "asyncio.run(main())\n"
-    )
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", program, env=worker_environment()
-    )
-
-    async def underway() -> bool:
-        return len(box.mails) > 200
-
-    await until(underway)
-    os.kill(process.pid, signal.SIGKILL)
-    await process.wait()
-    left = Counter(await statuses())
-    assert left["sent"] < 2000
-    async with transaction() as tx:
-        await tx.execute(
-            update(DeliveryRow)
-            .where(DeliveryRow.status == "sending")
-            .values(attempt_at=clock.now())
-        )
-    await drain("email")
-    assert set(await statuses()) == {"sent"}
-    arrived = Counter(box.ids)
-    assert len(arrived) == 2000
-    assert sum(arrived.values()) - 2000 <= left["sending"]

@@ -50,7 +50,7 @@ async def slack() -> AsyncIterator[Slack]:
     application = web.Application()
     application.router.add_post("/services/T0/B0/secret-of-the-hook", made.take_hook)
     application.router.add_post("/api/chat.postMessage", made.post_message)
-    runner = web.AppRunner(application, shutdown_timeout=1)
+    runner = web.AppRunner(application, shutdown_timeout=1, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

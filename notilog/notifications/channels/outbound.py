@@ -66,7 +66,7 @@ async def _without_redirects(request: ClientRequest, send: ClientHandlerType) ->
     answer = await send(request)
     if answer.status in REDIRECTS:
         answer.close()
-        raise SendFailed(f"HTTP {answer.status}: redirects are not followed", permanent=True)
+        raise SendFailed(f"HTTP {answer.status}", permanent=True)
     return answer
 
 
