@@ -33,7 +33,7 @@ async def bearer(database: None) -> dict[str, str]:
     return {"Authorization": f"Bearer {opened.id}"}
 
 
-def test_a_crash_of_the_database_is_a_503_and_passes(
+def test_a_crash_of_the_database_is_at_worst_a_503_and_passes(
     settings: Settings, cluster: Cluster, bearer: dict[str, str], tmp_path: Path
 ) -> None:
     seen: Counter[int] = Counter()
@@ -55,15 +55,14 @@ def test_a_crash_of_the_database_is_a_503_and_passes(
             for _ in range(CRASHES):
                 wait_until(lambda: answers(cluster.server.url), "PostgreSQL's recovery")
                 _wait_for_more(seen, 200, than=seen[200])
-                refused = seen[503]
                 _crash(cluster)
-                _wait_for_more(seen, 503, than=refused)
             _wait_for_more(seen, 200, than=seen[200])
         finally:
             crashing.set()
         for one in asked:
             one.result()
-    assert set(seen) == {200, 503}
+    # A short recovery is waited for, a longer one is a 503; nothing else is ever answered.
+    assert set(seen) <= {200, 503}
 
 
 def _wait_for_more(seen: Counter[int], status: int, *, than: int) -> None:
