@@ -215,7 +215,7 @@ def tried(
     return None, [len(theirs & usable) for theirs in near], usable
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=120)
 @given(
     people=st.lists(SOMEBODY, min_size=1, max_size=5),
     long=st.integers(1, 12),

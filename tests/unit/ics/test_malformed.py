@@ -171,7 +171,7 @@ PIECES = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow], deadline=5000)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=5000)
 @given(
     sample=st.sampled_from(sorted(SAMPLES)),
     edits=st.lists(
@@ -197,7 +197,7 @@ def test_a_damaged_file_is_read_or_refused(
     assert all(1 <= number <= last for number in numbers)
 
 
-@settings(max_examples=200, deadline=5000)
+@settings(max_examples=60, deadline=5000)
 @given(text=st.binary(max_size=300))
 def test_bytes_are_read_or_refused(text: bytes) -> None:
     for whole in (text, TEMPLATE.encode().replace(b"Lunch", text)):

@@ -174,7 +174,7 @@ def _overrides(
     return found
 
 
-@settings(max_examples=100, deadline=2000)
+@settings(max_examples=40, deadline=2000)
 @given(event=events())
 def test_what_is_written_is_read_back(event: ImportedEvent) -> None:
     overrides = [replace(o, cancelled=o.cancelled or event.cancelled) for o in event.overrides]

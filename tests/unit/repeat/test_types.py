@@ -22,7 +22,7 @@ def days_of(start: str, repetition: Repetition, count: int = 4) -> list[str]:
     return [moment.date().isoformat() for moment in islice(times, count)]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(
     start=STARTS,
     repetition=REPETITIONS,
