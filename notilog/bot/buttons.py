@@ -130,6 +130,8 @@ async def _snooze(tx: AsyncSession, asked: _Pressed) -> str:
     if original.occurrence_start is None:
         return asked.words.gone
     due_at = _full_minute(asked.now + LATER[asked.action])
+    if original.starts_at is not None and due_at >= original.starts_at:
+        return asked.words.gone
     again = deliveries.Decision(
         kind=deliveries.SNOOZE,
         event_id=asked.event.id,

@@ -19,6 +19,8 @@ from notilog.notifications.channels.channel import Recipient
 
 DIGESTS = UUID("0d8fa7f6-3c5b-4b52-9a53-7f6a1f5c3c11")
 """The namespace of the ids of messages that tell of several deliveries."""
+HELD_SHARE = 4
+"""One part in so many of what is claimed is for what was held."""
 LEASE = timedelta(seconds=30)
 """By the clocks of the workers' machines, which must agree: see the README."""
 
@@ -180,7 +182,7 @@ async def claim(
     What was held until the same instant for one person is one parcel. Rows whose lease ran out are
     due again: whoever held them died, or could not record.
     """
-    if limit == 0:
+    if limit <= 0:
         return Claimed([], 0)
     lease_until = now + LEASE
     values = {
@@ -190,15 +192,17 @@ async def claim(
         "late_before": now - late_after,
         "lease_until": lease_until,
     }
-    found = list((await tx.execute(_CLAIM, values)).all())
+    # A share for what was held comes first, or a backlog of other messages would keep it waiting.
+    groups = max(1, limit // HELD_SHARE)
+    held: Sequence[Row[Any]] = ()
+    if await tx.scalar(_MAY_GATHER, {"channel": channel}):
+        held = (await tx.execute(_CLAIM_HELD, values | {"limit": groups})).all()
+    gathered = _gathered((row for row in held if not row.missed), lease_until)
+    left = max(0, limit - len(gathered))
+    found = (await tx.execute(_CLAIM, values | {"limit": left})).all()
     ours = sorted((row for row in found if not row.missed), key=attrgetter("priority"))
-    parcels = [Parcel((_claim(row, lease_until),)) for row in ours]
-    left = limit - len(parcels)
-    if left and await tx.scalar(_MAY_GATHER, {"channel": channel}):
-        held = (await tx.execute(_CLAIM_HELD, values | {"limit": left})).all()
-        parcels += _gathered((row for row in held if not row.missed), lease_until)
-        found += held
-    return Claimed(parcels, sum(row.missed for row in found))
+    parcels = [Parcel((_claim(row, lease_until),)) for row in ours] + gathered
+    return Claimed(parcels, sum(row.missed for row in (*found, *held)))
 
 
 def _gathered(rows: Iterable[Row[Any]], lease_until: datetime) -> list[Parcel]:

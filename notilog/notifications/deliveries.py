@@ -74,7 +74,9 @@ _DECIDE = text(
     ON CONFLICT (event_id, occurrence_start, user_id, channel, before, due_at) DO UPDATE
     SET content = excluded.content, priority = excluded.priority, starts_at = excluded.starts_at,
         held_until = excluded.held_until,
-        attempt_at = greatest(excluded.attempt_at, deliveries.attempt_at),
+        attempt_at = CASE WHEN deliveries.attempts = 0 THEN excluded.attempt_at ELSE greatest(
+            excluded.attempt_at, least(deliveries.attempt_at, now() + interval '30 seconds')
+        ) END,
         status = excluded.status, late = excluded.late, attempts = 0, last_error = NULL
     WHERE deliveries.status = 'withdrawn'
     """

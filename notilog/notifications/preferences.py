@@ -1,6 +1,6 @@
 """Preferences: how each person wishes to be told, and what a change of them does to what waits."""
 
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from notilog import jobs
+from notilog import clock, jobs
 from notilog.errors import FieldError, Forbidden, Invalid
 from notilog.instants import Instant
 from notilog.notifications.channels import CHANNELS
@@ -23,6 +23,7 @@ from notilog.users.contacts import TimeOfDay
 from notilog.users.tables import UserRow
 
 DAY_MINUTES = 24 * 60
+LONGEST_MUTE = timedelta(days=3650)
 
 
 class QuietHours(BaseModel):
@@ -83,6 +84,8 @@ async def change(
     """
     check_may_change(caller)
     _check_channels(changes)
+    if changes.muted_until is not None and changes.muted_until > clock.now() + LONGEST_MUTE:
+        raise Invalid.field("muted_until", "must be within ten years")
     person, _ = await find(tx, caller, login=login)
     await _store(tx, person.id, _columns(changes))
     return await find(tx, caller, login=login)

@@ -44,6 +44,7 @@ GRACE = 4.0
 OUTAGE_PAUSE = 1.0
 # How soon an outcome is recorded again whose row was being changed.
 HELD_PAUSE = timedelta(seconds=0.05)
+OWN_ERROR = "an error of NotiLog"
 OUTAGES = (Unavailable, SQLAlchemyError, OSError)
 
 RENDERERS: dict[str, Callable[..., Message]] = {
@@ -130,7 +131,7 @@ class Drain:
     async def _turn(self) -> datetime | None:
         """Record and claim; returns when the next turn is due if nothing happens before."""
         now = clock.now()
-        room = self._breaker.room(now, self._capacity - self._at_hand.qsize())
+        room = self._breaker.room(now, max(0, self._capacity - self._at_hand.qsize()))
         finished, self._finished = self._finished, []
         try:
             async with transaction() as tx:
@@ -206,6 +207,10 @@ class Drain:
             self._on_the_way += 1
             try:
                 outcomes = await self._attempt(parcel)
+            except Exception:
+                log.exception("parcel_failed", channel=self._kind, delivery_id=str(parcel.id))
+                self._breaker.given_back()  # its lease ends, and it is tried again
+            else:
                 self._finished += outcomes  # a turn may have replaced the list meanwhile
             finally:
                 self._on_the_way -= 1
@@ -246,7 +251,8 @@ class Drain:
             failure = _too_slow()
         except Exception as error:
             log.exception("delivery_failed", channel=self._kind, delivery_id=str(parcel.id))
-            failure = SendFailed(f"an error of NotiLog: {type(error).__name__}")
+            self._breaker.given_back()
+            failure = SendFailed(f"{OWN_ERROR}: {type(error).__name__}")
         else:
             return self._succeeded(parcel, seconds=perf_counter() - started)
         return self._failed(parcel, failure, seconds=perf_counter() - started)
@@ -293,6 +299,8 @@ class Drain:
         return outcomes
 
     def _tell_breaker(self, failure: SendFailed, now: datetime) -> None:
+        if str(failure).startswith(OWN_ERROR):
+            return  # it says nothing about the receiver
         if failure.permanent:
             self._breaker.answered()
         elif self._breaker.failed(now, retry_after=failure.retry_after):

@@ -61,11 +61,17 @@ def _end_of_window(at: datetime, length: timedelta) -> datetime:
 
 
 def _after_quiet(at: datetime, begin: time, end: time, *, zone: ZoneInfo) -> datetime:
-    local = at.astimezone(zone)
+    try:
+        local = at.astimezone(zone)
+    except OverflowError:  # at the end of the calendar nobody sleeps
+        return at
     now = local.time()
     passes_midnight = begin > end
     is_quiet = (now >= begin or now < end) if passes_midnight else begin <= now < end
     if not is_quiet:
         return at
-    day = local.date() + timedelta(days=1 if passes_midnight and now >= begin else 0)
-    return max(at, datetime.combine(day, end, zone).astimezone(UTC))
+    try:
+        day = local.date() + timedelta(days=1 if passes_midnight and now >= begin else 0)
+        return max(at, datetime.combine(day, end, zone).astimezone(UTC))
+    except OverflowError:
+        return at

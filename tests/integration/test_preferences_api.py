@@ -49,6 +49,7 @@ async def test_wishes_are_kept_field_by_field_and_taken_back(ann: Person) -> Non
         ({"quiet_hours": {"from": "07:00"}}, "quiet_hours.to"),
         ({"digest_minutes": 1441}, "digest_minutes"),
         ({"muted_until": "soon"}, "muted_until"),
+        ({"muted_until": "9999-12-31T23:00:00Z"}, "muted_until"),
         ({"volume": 11}, "volume"),
     ],
 )

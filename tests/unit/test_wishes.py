@@ -119,3 +119,10 @@ def test_channels_are_those_of_the_severity_or_the_one_asked_for() -> None:
     assert wishes.channels_for("critical", "email") == ("telegram", "sms")
     assert wishes.channels_for("normal", "email") == ("email",)
     assert wishes.channels_for("low", "email") == ("email",)
+
+
+def test_the_end_of_the_calendar_breaks_nothing() -> None:
+    end = datetime(9999, 12, 31, 23, tzinfo=UTC)
+    for zone in ("UTC", "Pacific/Kiritimati"):
+        wishes = Wishes(ZoneInfo(zone), quiet=NIGHT, muted_until=end)
+        assert held_until(at("01T12:00:00"), wishes, severity="normal", starts_at=None) == end
