@@ -1,6 +1,5 @@
 """Discord's webhook when it accepts, refuses, limits and hangs."""
 
-import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -12,6 +11,7 @@ from aiohttp import web
 from notilog.notifications.channels.channel import Recipient
 from notilog.notifications.channels.discord_webhook import Config, DiscordChannel
 from tests.integration.sent_messages import HOSTILE, closing, failure, message
+from tests.outside.hanging import hanging_server
 from tests.outside.http import Receiver, receiver
 
 ANN = Recipient(login="ann")
@@ -70,15 +70,11 @@ async def test_a_private_target_is_refused_unless_allowed(hook: Receiver) -> Non
 
 
 async def test_a_server_that_hangs_is_left_alone() -> None:
-    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-
-    server = await asyncio.start_server(hang, "127.0.0.1", 0)
-    async with server:
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
-        async with closing(channel(url, timeout=0.2)) as discord:
-            error = await failure(discord, ANN)
+    async with (
+        hanging_server() as port,
+        closing(channel(f"http://127.0.0.1:{port}/hook", timeout=0.2)) as discord,
+    ):
+        error = await failure(discord, ANN)
     assert (error.permanent, str(error)) == (False, "HTTP: no answer within 0.2 s")
 
 

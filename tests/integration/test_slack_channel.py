@@ -12,6 +12,7 @@ from aiohttp import web
 from notilog.notifications.channels.channel import Recipient
 from notilog.notifications.channels.slack import Config, SlackChannel
 from tests.integration.sent_messages import HOSTILE, closing, failure, message
+from tests.outside.hanging import hanging_server
 from tests.outside.slack import TOKEN, Slack, slack
 
 
@@ -120,13 +121,8 @@ async def test_a_redirect_leads_nowhere(server: Slack) -> None:
 
 
 async def test_a_server_that_hangs_is_left_alone() -> None:
-    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-
-    listening = await asyncio.start_server(hang, "127.0.0.1", 0)
-    async with listening:
-        gone = Slack(port=listening.sockets[0].getsockname()[1])
+    async with hanging_server() as port:
+        gone = Slack(port=port)
         async with closing(channel(gone, timeout=1)) as slack_channel:
             errors = await asyncio.gather(
                 failure(slack_channel, BEN), failure(slack_channel, ann(gone))

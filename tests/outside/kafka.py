@@ -11,11 +11,13 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import psutil
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 PROGRAM = """
 import sys
 from confluent_kafka import Producer
+from tests.servers.process import wait_until
 producer = Producer({"test.mock.num.brokers": 1})
 (broker,) = producer.list_topics(timeout=20).brokers.values()
 print(broker.port, flush=True)
@@ -43,6 +45,8 @@ class Broker:
     def freeze(self) -> None:
         """From now on connections are held and opened, and nothing is answered."""
         self.process.send_signal(signal.SIGSTOP)
+        pid = self.process.pid
+        wait_until(lambda: psutil.Process(pid).status() == psutil.STATUS_STOPPED, "its freeze")
 
     def thaw(self) -> None:
         self.process.send_signal(signal.SIGCONT)
