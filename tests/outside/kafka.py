@@ -14,10 +14,11 @@ from typing import Any
 import psutil
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
+from tests.servers.process import wait_until
+
 PROGRAM = """
 import sys
 from confluent_kafka import Producer
-from tests.servers.process import wait_until
 producer = Producer({"test.mock.num.brokers": 1})
 (broker,) = producer.list_topics(timeout=20).brokers.values()
 print(broker.port, flush=True)
