@@ -33,7 +33,7 @@ async def test_a_message_pings_nobody_and_shows_its_delivery(hook: Receiver) -> 
         await discord.send(sent, ANN)
     (post,) = hook.posts
     body = json.loads(post.body)
-    assert body["content"].startswith(r"**<!channel\> & \*bold\* \`x\` @everyone**")
+    assert body["content"].startswith(r"**\<!channel\> & \*bold\* \`x\` @everyone**")
     assert len(body["content"]) == 2000
     assert body["content"].endswith("…")
     assert body["allowed_mentions"] == {"parse": []}
@@ -61,6 +61,29 @@ async def test_discords_limit_is_kept(hook: Receiver) -> None:
     async with closing(channel(hook.url)) as discord:
         error = await failure(discord, ANN)
     assert (error.throttled, error.permanent, error.retry_after) == (True, False, 0.65)
+
+
+@pytest.mark.parametrize(("told", "kept"), [("1e12", 86400), ("-5", 0), ("true", 3), ("1e999", 3)])
+async def test_a_pause_without_sense_is_bounded(hook: Receiver, told: str, kept: float) -> None:
+    body = f'{{"retry_after": {told}}}'
+    hook.answers = [
+        web.Response(
+            status=429, text=body, content_type="application/json", headers={"Retry-After": "3"}
+        )
+    ]
+    async with closing(channel(hook.url)) as discord:
+        assert (await failure(discord, ANN)).retry_after == kept
+
+
+async def test_links_stay_whole_and_none_is_disguised(hook: Receiver) -> None:
+    text = "[bank](https://evil.example) https://x.example/a_b"
+    async with closing(channel(hook.url)) as discord:
+        await discord.send(message(text=text), ANN)
+        await discord.send(message(text="*" * 1200), ANN)
+    link, cut = (json.loads(post.body)["content"] for post in hook.posts)
+    assert link.endswith(r"\[bank\](https://evil.example) https://x.example/a_b")
+    assert cut.endswith("\\*…")
+    assert len(cut) <= 2000
 
 
 async def test_a_private_target_is_refused_unless_allowed(hook: Receiver) -> None:

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from pydantic import ValidationError
 
 from notilog.notifications.channels.channel import Recipient
-from notilog.notifications.channels.slack import Config, SlackChannel
+from notilog.notifications.channels.slack import LENGTH, Config, SlackChannel
 from tests.integration.sent_messages import HOSTILE, closing, failure, message
 from tests.outside.hanging import hanging_server
+from tests.outside.http import receiver
 from tests.outside.slack import TOKEN, Slack, slack
 
 
@@ -50,6 +52,7 @@ async def test_a_persons_own_webhook_is_asked_first(server: Slack) -> None:
     assert block["text"]["text"].startswith("*&lt;!channel&gt; &amp; *bold*")
     assert block["text"]["verbatim"] is True
     assert "<!channel>" not in json.dumps(post)
+    assert (post["unfurl_links"], post["unfurl_media"]) == (False, False)
 
 
 async def test_the_bot_posts_for_who_has_no_webhook(server: Slack) -> None:
@@ -100,16 +103,79 @@ async def test_limits_are_kept(server: Slack, *, by_webhook: bool) -> None:
     assert (error.throttled, error.permanent, error.retry_after) == (True, False, 7)
 
 
-async def test_an_answer_that_is_not_json_is_temporary(server: Slack) -> None:
-    server.answers = [web.Response(status=502, text="<html>", content_type="text/html")]
+@pytest.mark.parametrize("status", [200, 502])
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [("text/html", "<html>"), ("text/plain", "no"), ("application/json", "{no")],
+)
+async def test_an_answer_that_is_not_slacks_is_a_failure(
+    server: Slack, status: int, kind: str, text: str
+) -> None:
+    server.answers = [web.Response(status=status, text=text, content_type=kind)]
     async with closing(channel(server)) as slack_channel:
-        assert not (await failure(slack_channel, BEN)).permanent
+        error = await failure(slack_channel, BEN)
+    assert str(error).startswith(("Slack: ", "HTTP "))
+
+
+async def test_a_limit_told_in_the_body_is_a_limit(server: Slack) -> None:
+    server.answers = [web.json_response({"ok": False, "error": "ratelimited"})]
+    async with closing(channel(server)) as slack_channel:
+        error = await failure(slack_channel, BEN)
+    assert (error.throttled, error.permanent) == (True, False)
+
+
+async def test_no_proxy_is_asked(server: Slack, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with receiver() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        async with closing(channel(server)) as slack_channel:
+            await slack_channel.send(message(), ann(server))
+            await slack_channel.send(message(), BEN)
+    assert (len(server.posts), proxy.posts) == (2, [])
+
+
+async def test_no_more_of_an_answer_is_read_than_a_little(server: Slack) -> None:
+    left = asyncio.Event()
+
+    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n")
+        try:
+            while True:
+                writer.write(b"x" * 65536)
+                await writer.drain()
+        except ConnectionError:
+            writer.close()
+            left.set()
+
+    listening = await asyncio.start_server(endless, "127.0.0.1", 0)
+    async with listening:
+        talker = Slack(port=listening.sockets[0].getsockname()[1])
+        async with closing(channel(talker)) as slack_channel:
+            await slack_channel.send(message(), ann(talker))
+        await left.wait()
+
+
+def test_a_token_that_fits_no_header_is_refused() -> None:
+    with pytest.raises(ValidationError, match="ASCII without spaces"):
+        Config.model_validate({"token": "xoxb-1\n2"})
+
+
+async def test_a_long_text_is_not_cut_within_an_escape(server: Slack) -> None:
+    async with closing(channel(server)) as slack_channel:
+        for spare in range(4, 9):
+            text = "x" * (LENGTH - len("*Planning*\n") - spare) + "<<<"
+            await slack_channel.send(message(text=text), ann(server))
+    ends = [
+        post["blocks"][0]["text"]["text"].partition("x")[2].lstrip("x") for post in server.posts
+    ]
+    assert ends == ["&lt;…", "&lt;…", "&lt;…", "&lt;…", "&lt;&lt;…"]
 
 
 async def test_private_webhooks_are_refused(server: Slack) -> None:
     async with closing(channel(server, allow_private=False)) as slack_channel:
-        error = await failure(slack_channel, ann(server))
-    assert error.permanent
+        errors = [await failure(slack_channel, to) for to in (ann(server), BEN)]
+    assert all(error.permanent for error in errors)
     assert server.posts == []
 
 

@@ -1,5 +1,7 @@
 """The channel ``discord``: a message to the channel of a Discord server that a webhook leads to."""
 
+import re
+from math import isfinite
 from typing import ClassVar, Final
 
 import msgspec
@@ -13,6 +15,8 @@ from notilog.notifications.channels.http_answers import failures, judge
 
 LENGTH: Final = 2000
 ANSWER_BYTES: Final = 65536
+# A URL stays as it is, for a backslash in it would lead elsewhere; marks elsewhere are escaped.
+MARKS: Final = re.compile(r"(https?://[^\s\\*~`|<>\[\]()]+)|([\\*_~`|<>\[\]])")
 
 
 class Config(Section):
@@ -76,7 +80,7 @@ def _body(message: Message) -> dict[str, object]:
     """Discord has no key against repetitions; the footer shows the delivery, the same each time."""
     text = f"**{_quiet(message.title)}**\n{_quiet(message.text)}"
     return {
-        "content": text if len(text) <= LENGTH else f"{text[: LENGTH - 1]}…",
+        "content": _shortened(text),
         "embeds": [{"footer": {"text": str(message.id)}}],
         "allowed_mentions": {"parse": []},
     }
@@ -84,7 +88,12 @@ def _body(message: Message) -> dict[str, object]:
 
 def _quiet(text: str) -> str:
     """Without the marks by which what a person typed would become markup."""
-    return "".join(f"\\{c}" if c in "*_~`|>\\" else c for c in text)
+    return MARKS.sub(lambda found: found[1] or f"\\{found[2]}", text)
+
+
+def _shortened(text: str) -> str:
+    """Cut where it is too long, but not between a backslash and its mark."""
+    return text if len(text) <= LENGTH else text[: LENGTH - 1].rstrip("\\") + "…"
 
 
 def _pause(answer: ClientResponse, content: bytes) -> float | None:
@@ -96,4 +105,6 @@ def _pause(answer: ClientResponse, content: bytes) -> float | None:
     except msgspec.DecodeError:
         return None
     pause = body.get("retry_after") if isinstance(body, dict) else None
-    return float(pause) if isinstance(pause, int | float) else None
+    if isinstance(pause, bool) or not isinstance(pause, int | float) or not isfinite(pause):
+        return None
+    return float(pause)

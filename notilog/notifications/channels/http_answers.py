@@ -26,6 +26,8 @@ def judge(status: int, headers: Mapping[str, str], *, retry_after: float | None 
     temporary = status >= SERVER_ERROR or status in {REQUEST_TIMEOUT, TOO_EARLY, TOO_MANY}
     if retry_after is None:
         retry_after = asked_pause(headers.get("Retry-After"), clock.now())
+    else:
+        retry_after = _bounded(retry_after)
     raise SendFailed(
         f"HTTP {status}",
         permanent=not temporary,
@@ -41,10 +43,11 @@ def failures(*, timeout: float) -> Iterator[None]:
         yield
     except TimeoutError as error:
         raise SendFailed(f"HTTP: no answer within {timeout:g} s") from error
-    except InvalidURL as error:
-        raise SendFailed("the target is not a usable URL", permanent=True) from error
+    except InvalidURL:
+        raise SendFailed("the target is not a usable URL", permanent=True) from None
     except (ClientError, OSError) as error:
-        raise SendFailed(f"HTTP: {type(error).__name__}") from error
+        # Its own words may hold the URL, and a traceback would show them.
+        raise SendFailed(f"HTTP: {type(error).__name__}") from None
 
 
 def asked_pause(value: str | None, now: datetime) -> float | None:
@@ -55,6 +58,10 @@ def asked_pause(value: str | None, now: datetime) -> float | None:
         seconds = float(value) if value.strip().isdigit() else _until(value, now)
     except ValueError:
         return None
+    return _bounded(seconds)
+
+
+def _bounded(seconds: float) -> float:
     return min(max(seconds, 0.0), MAX_RETRY_AFTER)
 
 

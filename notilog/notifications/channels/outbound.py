@@ -4,6 +4,7 @@ Such a name may lead into our own network (SSRF). The addresses are judged after
 resolved and are the very ones that are connected to, so a name cannot change its mind between.
 """
 
+from asyncio import IncompleteReadError
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from socket import AF_INET, AddressFamily
 
@@ -24,6 +25,21 @@ from notilog.errors import SendFailed
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 NAT64 = IPv6Network("64:ff9b::/96")
+ANSWER_BYTES = 65536
+
+
+class ShortAnswer(ClientResponse):
+    """An answer whose rest is not read: a library would take as much as a server likes to send."""
+
+    async def read(self) -> bytes:
+        if self._body is None:
+            try:
+                self._body = await self.content.readexactly(ANSWER_BYTES)
+            except IncompleteReadError as end:
+                self._body = end.partial
+            else:
+                self.close()
+        return self._body
 
 
 class PublicResolver(AbstractResolver):
@@ -58,6 +74,7 @@ def session(*, timeout: float, connections: int, allow_private: bool) -> ClientS
         cookie_jar=DummyCookieJar(),
         trust_env=False,
         middlewares=(_without_redirects,),
+        response_class=ShortAnswer,
     )
 
 

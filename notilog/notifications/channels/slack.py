@@ -5,31 +5,30 @@ and in the metadata of a bot's, so that a program can see that it got one twice.
 """
 
 import logging
-from collections.abc import Mapping
+import re
 from typing import Any, ClassVar, Final
 
 from aiohttp import ClientSession
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from notilog.config import Section
 from notilog.errors import SendFailed
 from notilog.notifications.channels import outbound
 from notilog.notifications.channels.channel import Markup, Message, Recipient
-from notilog.notifications.channels.http_answers import TOO_MANY, failures, judge
+from notilog.notifications.channels.http_answers import failures, judge
 
 LENGTH: Final = 2900
 """A section of a message holds 3,000 characters."""
+LIMITED: Final = frozenset({"ratelimited", "rate_limited"})
 # Put right in the settings, or by themselves; the message is good.
-TEMPORARY: Final = frozenset(
-    {
-        *("not_authed", "invalid_auth", "account_inactive", "token_revoked", "token_expired"),
-        *("ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable"),
-        "request_timeout",
-    }
-)
+TEMPORARY: Final = LIMITED | {
+    *("not_authed", "invalid_auth", "account_inactive", "token_revoked", "token_expired"),
+    *("internal_error", "fatal_error", "service_unavailable", "request_timeout"),
+}
 # The SDK writes URLs and headers to its logger; they are secrets.
 _silent = logging.getLogger("notilog.slack_sdk")
 _silent.setLevel(logging.CRITICAL)
@@ -47,6 +46,13 @@ class Config(Section):
     allow_private: bool = Field(False, description="permit webhooks with private addresses")
     timeout: int = Field(10, ge=1, le=20, description="seconds an answer may take")
     concurrency: int = Field(10, ge=1, le=200, description="requests at once")
+
+    @field_validator("token")
+    @classmethod
+    def _for_a_header(cls, value: SecretStr) -> SecretStr:
+        if not all("!" <= char <= "~" for char in value.get_secret_value()):
+            raise ValueError("must be ASCII without spaces or line ends")
+        return value
 
 
 class SlackChannel:
@@ -93,14 +99,22 @@ class SlackChannel:
         client = AsyncWebhookClient(
             url, timeout=config.timeout, session=self._client(), logger=_silent, retry_handlers=[]
         )
-        with failures(timeout=config.timeout):
-            answer = await client.send_dict(
-                {"text": _escaped(message.title), "blocks": _blocks(message)}
-            )
+        _without_proxy(client)
+        try:
+            with failures(timeout=config.timeout):
+                answer = await client.send(
+                    text=_escaped(message.title),
+                    blocks=_blocks(message),
+                    unfurl_links=False,
+                    unfurl_media=False,
+                )
+        except ValueError:  # the SDK decodes whatever came
+            raise SendFailed("Slack: an answer that cannot be read") from None
         judge(answer.status_code, answer.headers)
 
     async def _as_bot(self, message: Message) -> None:
         config = self._config
+        outbound.target(config.base_url, allow_private=config.allow_private)
         client = AsyncWebClient(
             config.token.get_secret_value(),
             base_url=config.base_url,
@@ -109,6 +123,7 @@ class SlackChannel:
             logger=_silent,
             retry_handlers=[],
         )
+        _without_proxy(client)
         try:
             with failures(timeout=config.timeout):
                 await client.chat_postMessage(
@@ -126,6 +141,8 @@ class SlackChannel:
             raise _refused(error) from None
         except SlackClientError as error:
             raise SendFailed(f"Slack: {type(error).__name__}") from None
+        except (AttributeError, ValueError):  # the SDK takes whatever came for an object
+            raise SendFailed("Slack: an answer that cannot be read") from None
 
     def _client(self) -> ClientSession:
         if self._session is None:
@@ -137,11 +154,22 @@ class SlackChannel:
         return self._session
 
 
+def _without_proxy(client: AsyncWebhookClient | AsyncWebClient) -> None:
+    """The SDK asks the environment for one, which would resolve names where we cannot judge."""
+    client.proxy = None
+
+
 def _blocks(message: Message) -> list[dict[str, Any]]:
     text = f"*{_escaped(message.title)}*\n{_escaped(message.text)}"
-    shortened = text if len(text) <= LENGTH else f"{text[:LENGTH]}…"
-    section = {"type": "mrkdwn", "text": shortened, "verbatim": True}
+    section = {"type": "mrkdwn", "text": _shortened(text), "verbatim": True}
     return [{"type": "section", "block_id": str(message.id), "text": section}]
+
+
+def _shortened(text: str) -> str:
+    """Cut where it is too long, but not within an escaped character."""
+    if len(text) <= LENGTH:
+        return text
+    return re.sub(r"&[a-z]*\Z", "", text[:LENGTH]) + "…"
 
 
 def _escaped(text: str) -> str:
@@ -151,17 +179,15 @@ def _escaped(text: str) -> str:
 
 def _refused(error: SlackApiError) -> SendFailed:
     response = error.response
-    if isinstance(response, str):
+    if not isinstance(response, AsyncSlackResponse):  # the SDK could not read it
         return SendFailed("Slack: an answer that is not JSON")
-    headers: Mapping[str, str] = response.headers
-    try:
-        judge(response.status_code, headers)
-    except SendFailed as failure:
-        if response.status_code == TOO_MANY:
-            return failure
     body = response.data if isinstance(response.data, dict) else {}
-    reason = str(body.get("error", f"HTTP {response.status_code}"))
-    is_server_error = response.status_code >= 500  # noqa: PLR2004  HTTP's own division
+    reason = str(body.get("error", f"HTTP {response.status_code}"))[:100]
+    try:
+        judge(response.status_code, response.headers)
+    except SendFailed as failure:
+        if not failure.permanent:
+            return failure
     return SendFailed(
-        f"Slack: {reason[:100]}", permanent=not (is_server_error or reason in TEMPORARY)
+        f"Slack: {reason}", permanent=reason not in TEMPORARY, throttled=reason in LIMITED
     )
