@@ -33,8 +33,9 @@ log = structlog.get_logger(__name__)
 
 # A send is cut off well before its lease ends, so that nobody else sends the same meanwhile.
 SEND_LIMIT = LEASE - timedelta(seconds=5)
-# Claims at hand for each message on its way: enough that hands do not wait for a turn.
-CLAIMS_PER_HAND = 8
+# Claims at hand for each message on its way: enough that hands do not wait for a turn, and few
+# enough that no claim waits until it must be asked about again.
+CLAIMS_PER_HAND = 4
 # How long a claim may wait for a hand before it is asked whether it is still meant.
 FRESH = timedelta(seconds=0.5)
 # Seconds in which outcomes and due instants gather for one turn.
