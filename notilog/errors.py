@@ -68,7 +68,7 @@ class SendFailed(NotilogError):
     """A message did not leave: for ever (``permanent``) or until ``retry_after`` seconds pass.
 
     ``throttled``: the receiver is well and takes messages, only not so many; what it did not take
-    now does not count as an attempt.
+    now does not count as an attempt. ``personal``: it is about this person's address alone.
     """
 
     def __init__(
@@ -78,11 +78,13 @@ class SendFailed(NotilogError):
         permanent: bool = False,
         retry_after: float | None = None,
         throttled: bool = False,
+        personal: bool = False,
     ) -> None:
         super().__init__(message)
         self.permanent = permanent
         self.retry_after = retry_after
         self.throttled = throttled
+        self.personal = personal
 
 
 class Postponed(NotilogError):

@@ -6,7 +6,7 @@ from api.deps import scoped, signed_in
 from api.errors import problems
 from api.schemas.deliveries import ChannelAnswer, TrialAnswer, TrialBody
 from api.schemas.pages import Page
-from notilog.notifications import sending
+from notilog.notifications import trials
 from notilog.notifications.channels import CHANNELS
 
 router = APIRouter(prefix="/channels", tags=["deliveries"])
@@ -21,4 +21,4 @@ async def list_channels() -> Page[ChannelAnswer]:
 @router.post("/{kind}/test", dependencies=[Depends(scoped("admin"))], responses=problems(404))
 async def test_channel(kind: str, trial: TrialBody) -> TrialAnswer:
     """Send a test message now; the answer is a problem when it was not accepted."""
-    return TrialAnswer(id=await sending.try_out(kind, trial.to, language="en"))
+    return TrialAnswer(id=await trials.try_out(kind, trial.to, language="en"))

@@ -13,22 +13,20 @@ from notilog.bot.asked import caller_of
 from notilog.bot.replies import Keyboard, Reply, Toast, with_choice
 from notilog.bot.strangers import Strangers
 from notilog.bot.words import Words, words_of
-from notilog.calendar import participation
+from notilog.calendar import overrides, participation
 from notilog.calendar.participation import Decision
+from notilog.calendar.series import Happening
 from notilog.calendar.tables import EventRow
 from notilog.calendar.visibility import look_up
 from notilog.errors import NotFound
 from notilog.notifications import deliveries
 from notilog.notifications.channels.channel import Action
 from notilog.notifications.channels.telegram_buttons import pressed
+from notilog.notifications.rendering import SNOOZES
 from notilog.notifications.tables import DeliveryRow
 from notilog.users.tables import UserRow
 
 OF_ONE_OCCURRENCE = (deliveries.REMINDER, deliveries.SNOOZE)
-LATER: dict[Action, timedelta] = {
-    "snooze_10m": timedelta(minutes=10),
-    "snooze_1h": timedelta(hours=1),
-}
 ONE_MINUTE = timedelta(minutes=1)
 
 
@@ -59,7 +57,7 @@ async def press(
     if event is None:
         return [Toast(query.id, words.gone)]
     asked = _Pressed(action, delivery, person, event, words, now)
-    if action in LATER:
+    if action in SNOOZES:
         return [Toast(query.id, await _snooze(tx, asked))]
     if not _is_decision(action):
         return [Toast(query.id, words.foreign)]
@@ -127,18 +125,18 @@ def _occurrence(asked: _Pressed) -> datetime | None:
 async def _snooze(tx: AsyncSession, asked: _Pressed) -> str:
     """The same message later, at a full minute: so a button pressed twice makes one of it."""
     original = asked.delivery
-    if original.occurrence_start is None:
+    happening = await _still_coming(tx, asked)
+    due_at = _full_minute(asked.now + SNOOZES[asked.action])
+    if happening is None or due_at >= happening.start:
         return asked.words.gone
-    due_at = _full_minute(asked.now + LATER[asked.action])
-    if original.starts_at is not None and due_at >= original.starts_at:
-        return asked.words.gone
+    name, description = happening.words(asked.event.name, asked.event.description)
     again = deliveries.Decision(
         kind=deliveries.SNOOZE,
         event_id=asked.event.id,
         user_id=asked.person.id,
         channel=original.channel,
         priority=original.priority,
-        content=original.content,
+        content={**original.content, "name": name, "description": description},
         due_at=due_at,
         occurrence_start=original.occurrence_start,
         before=original.before,
@@ -147,6 +145,20 @@ async def _snooze(tx: AsyncSession, asked: _Pressed) -> str:
     await deliveries.decide(tx, [again])
     local = due_at.astimezone(ZoneInfo(asked.person.timezone))
     return asked.words.snoozed.format(at=f"{local:%H:%M}")
+
+
+async def _still_coming(tx: AsyncSession, asked: _Pressed) -> Happening | None:
+    """The occurrence that was told of, if it is still then and the person takes part in it."""
+    start = asked.delivery.occurrence_start
+    if start is None:
+        return None
+    try:
+        happening = await overrides.occurrence(tx, asked.event, original_start=start)
+    except NotFound:
+        return None
+    guests = await participation.coming(tx, asked.event, original_start=start)
+    takes_part = asked.person.id in {asked.event.author_id, *guests}
+    return happening if takes_part and happening.start == asked.delivery.starts_at else None
 
 
 def _full_minute(at: datetime) -> datetime:

@@ -11,6 +11,8 @@ from notilog.config import Section
 from notilog.errors import SendFailed
 
 ERROR_LENGTH = 500
+THROTTLED_FOR = timedelta(days=1)
+"""How long a receiver may have no room for a delivery before that counts as failing."""
 
 
 class DeliveriesSettings(Section):
@@ -66,16 +68,17 @@ def failed(
     *,
     failure: SendFailed,
     attempts: int,
+    wanted_at: datetime,
     now: datetime,
     luck: float,
     rules: DeliveriesSettings,
 ) -> Outcome:
     """Try again later, or never when the failure is permanent or was the last allowed.
 
-    What a receiver had no room for was not tried, however often that happens.
+    What a receiver had no room for was not tried, however often that happens on one day.
     """
     error = _printable(str(failure))
-    if failure.throttled:
+    if failure.throttled and now - wanted_at < THROTTLED_FOR:
         pause = delay(1, failure.retry_after, luck=luck, rules=rules)
         at = now + timedelta(seconds=pause)
         return given_back(delivery_id, lease_until, at=at, error=error)

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog.notifications.attempts import Outcome
 from notilog.notifications.channels.channel import Recipient
+from notilog.notifications.quiet import held_back
 
 DIGESTS = UUID("0d8fa7f6-3c5b-4b52-9a53-7f6a1f5c3c11")
 """The namespace of the ids of messages that tell of several deliveries."""
@@ -89,7 +90,7 @@ _TAKE = """
     FROM due, users AS u
     WHERE d.id = due.id AND u.id = d.user_id
     RETURNING d.priority, due.missed, d.id, d.kind, d.content, d.due_at, d.held_until, d.late,
-              d.attempts, d.user_id, u.language, u.timezone,
+              d.attempts, d.starts_at, d.user_id, u.language, u.timezone,
               u.login, u.email, u.phone, u.telegram_chat_id, u.slack_webhook
     """
 _MISSED = """
@@ -197,12 +198,23 @@ async def claim(
     held: Sequence[Row[Any]] = ()
     if await tx.scalar(_MAY_GATHER, {"channel": channel}):
         held = (await tx.execute(_CLAIM_HELD, values | {"limit": groups})).all()
-    gathered = _gathered((row for row in held if not row.missed), lease_until)
-    left = max(0, limit - len(gathered))
+    left = max(0, limit - len(held))
     found = (await tx.execute(_CLAIM, values | {"limit": left})).all()
-    ours = sorted((row for row in found if not row.missed), key=attrgetter("priority"))
-    parcels = [Parcel((_claim(row, lease_until),)) for row in ours] + gathered
+    late = (row for row in (*held, *found) if _may_disturb(row, late_before=now - late_after))
+    asleep = await held_back(tx, late, now=now)
+    gathered = _gathered(
+        (row for row in held if not row.missed and row.id not in asleep), lease_until
+    )
+    ours = (row for row in found if not row.missed and row.id not in asleep)
+    singles = sorted(ours, key=attrgetter("priority"))
+    parcels = [Parcel((_claim(row, lease_until),)) for row in singles] + gathered
     return Claimed(parcels, sum(row.missed for row in (*found, *held)))
+
+
+def _may_disturb(row: Row[Any], *, late_before: datetime) -> bool:
+    """Whether it leaves at another time than was thought of when it was decided."""
+    wanted_at = row.held_until or row.due_at
+    return not row.missed and (row.attempts > 1 or wanted_at < late_before)
 
 
 def _gathered(rows: Iterable[Row[Any]], lease_until: datetime) -> list[Parcel]:

@@ -19,13 +19,14 @@ from notilog import jobs
 from notilog.errors import Conflict, Invalid, NotFound
 from notilog.notifications.tables import DeliveryRow
 from notilog.notifications.wished import wishes_of
-from notilog.notifications.wishes import Wishes, held_until, severity_of
+from notilog.notifications.wishes import Wishes, asked_for, held_until, severity_of
 from notilog.users.caller import Caller
 from notilog.users.tables import UserRow
 
 SEND = "deliveries.send"
 REMINDER = "reminder"
 SNOOZE = "snooze"
+TEST = "test"
 STATUSES = ("pending", "sending", "sent", "missed", "withdrawn", "dead")
 
 
@@ -115,8 +116,7 @@ async def _as_wished(tx: AsyncSession, decisions: Sequence[Decision]) -> list[De
     arranged: list[Decision] = []
     for decision in decisions:
         wishes = wished.get(decision.user_id)
-        # Who pressed a button wants it there and then.
-        if wishes is None or decision.kind == SNOOZE:
+        if wishes is None or asked_for(decision.kind):
             arranged.append(decision)
         else:
             arranged += _arranged(decision, wishes)
@@ -152,22 +152,28 @@ async def withdraw(
     ``sent`` all the same.
     """
     statuses = ("pending", "sending") if on_the_way else ("pending",)
-    statement = (
-        update(DeliveryRow)
+    wanted = (
+        select(DeliveryRow.id)
         .where(DeliveryRow.event_id == event_id, DeliveryRow.status.in_(statuses))
-        .values(status="withdrawn")
-        .execution_options(synchronize_session=False)
+        .order_by(DeliveryRow.id)  # as everybody who locks several, so that none deadlock
+        .with_for_update()
     )
     if user_id is not None:
-        statement = statement.where(DeliveryRow.user_id == user_id)
+        wanted = wanted.where(DeliveryRow.user_id == user_id)
     if kind is not None:
         # Who asked to be reminded again keeps that, unless it is of no use any more.
         kinds = (kind, SNOOZE) if kind == REMINDER and on_the_way else (kind,)
-        statement = statement.where(DeliveryRow.kind.in_(kinds))
+        wanted = wanted.where(DeliveryRow.kind.in_(kinds))
     if occurrence is not None:
-        statement = statement.where(DeliveryRow.occurrence_start == occurrence)
+        wanted = wanted.where(DeliveryRow.occurrence_start == occurrence)
     if occurrences_from is not None:
-        statement = statement.where(DeliveryRow.occurrence_start >= occurrences_from)
+        wanted = wanted.where(DeliveryRow.occurrence_start >= occurrences_from)
+    statement = (
+        update(DeliveryRow)
+        .where(DeliveryRow.id.in_(wanted))
+        .values(status="withdrawn")
+        .execution_options(synchronize_session=False)
+    )
     return _changed(await tx.execute(statement))
 
 

@@ -16,7 +16,7 @@ from notilog.notifications.channels import CHANNELS
 from notilog.notifications.deliveries import SEND
 from notilog.notifications.tables import DeliveryRow, PreferencesRow
 from notilog.notifications.wished import wishes_of
-from notilog.notifications.wishes import Severity, held_until, severity_of
+from notilog.notifications.wishes import Severity, asked_for, held_until, severity_of
 from notilog.users import accounts
 from notilog.users.caller import Caller
 from notilog.users.contacts import TimeOfDay
@@ -157,12 +157,13 @@ async def hold_anew(tx: AsyncSession, user_id: UUID) -> None:
         .where(
             DeliveryRow.user_id == user_id,
             DeliveryRow.status == "pending",
-            DeliveryRow.attempts == 0,
         )
         .order_by(DeliveryRow.id)
         .with_for_update()
     )
     for row in waiting:
+        if asked_for(row.kind):
+            continue
         severity = severity_of(row.priority)
         held = held_until(row.due_at, wishes, severity=severity, starts_at=row.starts_at)
         if held != row.held_until:

@@ -7,32 +7,27 @@ accepts nothing opens the breaker: the drain then claims nothing but a probe now
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from random import SystemRandom
 from time import perf_counter
-from uuid import UUID
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
-from uuid_utils.compat import uuid7
 
 from notilog import clock, config
 from notilog.db.session import asking, transaction
 from notilog.errors import Postponed, SendFailed, Unavailable
-from notilog.notifications import attempts, measures, rendering
+from notilog.notifications import attempts, measures
 from notilog.notifications.attempts import DeliveriesSettings, Outcome
 from notilog.notifications.breaker import Breaker
 from notilog.notifications.channels import open_channel
-from notilog.notifications.channels.channel import Channel, Message
-from notilog.notifications.claims import LEASE, Claim, Parcel, claim, next_due, ours, record
-from notilog.notifications.rendering import Part, Reader
+from notilog.notifications.channels.channel import Channel
+from notilog.notifications.claims import Claim, Parcel, claim, next_due, ours, record
+from notilog.notifications.messages import SEND_LIMIT, hand_over, message_of
 
 log = structlog.get_logger(__name__)
 
-# A send is cut off well before its lease ends, so that nobody else sends the same meanwhile.
-SEND_LIMIT = LEASE - timedelta(seconds=5)
 # Claims at hand for each message on its way: enough that hands do not wait for a turn, and few
 # enough that no claim waits until it must be asked about again.
 CLAIMS_PER_HAND = 4
@@ -45,17 +40,7 @@ GRACE = 4.0
 OUTAGE_PAUSE = 1.0
 # How soon an outcome is recorded again whose row was being changed.
 HELD_PAUSE = timedelta(seconds=0.05)
-OWN_ERROR = "an error of NotiLog"
 OUTAGES = (Unavailable, SQLAlchemyError, OSError)
-
-RENDERERS: dict[str, Callable[..., Message]] = {
-    "reminder": rendering.reminder,
-    "snooze": partial(rendering.reminder, kind="snooze"),
-    "invitation": partial(rendering.tidings, kind="invitation"),
-    "update": partial(rendering.tidings, kind="update"),
-    "cancellation": partial(rendering.tidings, kind="cancellation"),
-    "test": rendering.trial,
-}
 
 _luck = SystemRandom().random
 _drains: dict[str, "Drain"] = {}
@@ -240,20 +225,18 @@ class Drain:
     async def _sent(self, parcel: Parcel) -> list[Outcome]:
         started = perf_counter()
         try:
-            async with asyncio.timeout(SEND_LIMIT.total_seconds()):
-                await self._send(parcel)
+            await self._send(parcel)
         except Postponed as error:
             self._breaker.given_back()
             again = clock.now() + timedelta(seconds=error.seconds)
             return _given_back(parcel.claims, at=again, error=str(error))
         except SendFailed as error:
             failure = error
-        except TimeoutError:
-            failure = _too_slow()
+            self._tell_breaker(failure)
         except Exception as error:
             log.exception("delivery_failed", channel=self._kind, delivery_id=str(parcel.id))
-            self._breaker.given_back()
-            failure = SendFailed(f"{OWN_ERROR}: {type(error).__name__}")
+            self._breaker.given_back()  # it says nothing about the receiver
+            failure = SendFailed(f"an error of NotiLog: {type(error).__name__}")
         else:
             return self._succeeded(parcel, seconds=perf_counter() - started)
         return self._failed(parcel, failure, seconds=perf_counter() - started)
@@ -277,13 +260,13 @@ class Drain:
                 claimed.lease_until,
                 failure=failure,
                 attempts=parcel.attempts,
+                wanted_at=claimed.wanted_at,
                 now=now,
                 luck=luck,
                 rules=self._rules,
             )
             for claimed in parcel.claims
         ]
-        self._tell_breaker(failure, now)
         status = outcomes[0].status
         log.info(
             "delivery_not_sent",
@@ -299,31 +282,20 @@ class Drain:
             measures.attempted(self._kind, outcome=told, seconds=seconds)
         return outcomes
 
-    def _tell_breaker(self, failure: SendFailed, now: datetime) -> None:
-        if str(failure).startswith(OWN_ERROR):
-            return  # it says nothing about the receiver
+    def _tell_breaker(self, failure: SendFailed) -> None:
         if failure.permanent:
             self._breaker.answered()
-        elif self._breaker.failed(now, retry_after=failure.retry_after):
+        elif failure.personal:
+            self._breaker.given_back()  # others may be reached as well as ever
+        elif self._breaker.failed(clock.now(), retry_after=failure.retry_after):
             log.warning("channel_pauses", channel=self._kind, until=str(self._breaker.until))
             self._give_back_what_waits()
 
     async def _send(self, parcel: Parcel) -> None:
-        _refuse_unconfigured(self._kind, self._channel)
         if parcel.attempts > self._rules.max_attempts:
             raise SendFailed("workers ended while sending it, every time", permanent=True)
-        await self._channel.send(self._message(parcel), parcel.first.to)
-
-    def _message(self, parcel: Parcel) -> Message:
-        first = parcel.first
-        to = first.to.login
-        reader = Reader(to, first.language, first.timezone, self._kind, self._channel.markup)
-        if len(parcel.claims) == 1:
-            return RENDERERS[first.kind](
-                first.id, first.content, reader=reader, due_at=first.due_at, late=first.late
-            )
-        parts = [Part(one.kind, one.content) for one in parcel.claims]
-        return rendering.digest(parcel.id, parts, reader=reader, due_at=first.wanted_at)
+        message = message_of(parcel, self._channel, kind=self._kind)
+        await hand_over(message, parcel.first.to, self._channel, kind=self._kind)
 
 
 def _given_back(
@@ -333,38 +305,3 @@ def _given_back(
         attempts.given_back(claimed.id, claimed.lease_until, at=at, error=error)
         for claimed in claims
     ]
-
-
-async def try_out(kind: str, to: str, *, language: str) -> UUID:
-    """Send a test message at once; returns its id.
-
-    Raises:
-        NotFound: there is no such channel.
-        SendFailed: the message was not accepted, or the channel is not configured.
-    """
-    channel = open_channel(kind)
-    try:
-        _refuse_unconfigured(kind, channel)
-        to_whom = channel.recipient(to)
-        reader = Reader(to_whom.login, language, "UTC", kind, channel.markup)
-        message = rendering.trial(uuid7(), reader=reader, due_at=clock.now())
-        async with asyncio.timeout(SEND_LIMIT.total_seconds()):
-            await channel.send(message, to_whom)
-    except Postponed as error:
-        raise SendFailed(str(error), retry_after=error.seconds) from error
-    except TimeoutError as error:
-        raise _too_slow() from error
-    finally:
-        await channel.close()
-    return message.id
-
-
-def _refuse_unconfigured(kind: str, channel: Channel) -> None:
-    if missing := channel.missing():
-        raise SendFailed(
-            f"the channel {kind} is not configured: set {' and '.join(missing)}", permanent=True
-        )
-
-
-def _too_slow() -> SendFailed:
-    return SendFailed(f"not accepted within {SEND_LIMIT.total_seconds():g} s")

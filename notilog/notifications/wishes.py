@@ -20,6 +20,11 @@ def severity_of(priority: int) -> Severity:
     return "low" if priority >= LOW else "normal"
 
 
+def asked_for(kind: str) -> bool:
+    """Whether the person pressed a button for it, and wants it there and then."""
+    return kind in {"snooze", "test"}
+
+
 @dataclass(frozen=True, slots=True)
 class Wishes:
     """One person's wishes; ``channels`` by severity, ``quiet`` hours on the clocks of ``zone``."""

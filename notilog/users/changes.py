@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from notilog import jobs
 from notilog.db.session import transaction
 from notilog.errors import Conflict, Forbidden
 from notilog.users import accounts, passwords, sessions
@@ -23,6 +24,9 @@ from notilog.users.contacts import (
 from notilog.users.logging_in import check_old_password
 from notilog.users.passwords import MAXIMAL_LENGTH, MINIMAL_LENGTH
 from notilog.users.tables import UserRow
+
+MOVED = "users.moved"
+"""The task that follows a person into another time zone."""
 
 
 class AccountChange(BaseModel):
@@ -100,6 +104,8 @@ async def _store(
         await sessions.close_others(tx, account.id, but=by.credential)
     if values:
         await tx.execute(update(UserRow).where(UserRow.id == account.id).values(values))
+        if "timezone" in values:
+            jobs.wake(MOVED, str(account.id))
         await tx.refresh(account)
     return account
 

@@ -279,6 +279,7 @@ async def test_a_claim_of_a_dead_worker_is_taken_over_after_its_lease(box: Mailb
         old.first.lease_until,
         failure=SendFailed("too late to matter"),
         attempts=1,
+        wanted_at=clock.now(),
         now=clock.now(),
         luck=0,
         rules=DeliveriesSettings(),

@@ -14,8 +14,19 @@ RULES = DeliveriesSettings()
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
-def after(failure: SendFailed, *, attempts: int = 1, luck: float = 1.0) -> Outcome:
-    return failed(uuid4(), NOW, failure=failure, attempts=attempts, now=NOW, luck=luck, rules=RULES)
+def after(
+    failure: SendFailed, *, attempts: int = 1, luck: float = 1.0, wanted_at: datetime = NOW
+) -> Outcome:
+    return failed(
+        uuid4(),
+        NOW,
+        failure=failure,
+        attempts=attempts,
+        wanted_at=wanted_at,
+        now=NOW,
+        luck=luck,
+        rules=RULES,
+    )
 
 
 @pytest.mark.parametrize(
@@ -57,3 +68,13 @@ def test_an_error_is_kept_in_one_printable_line() -> None:
     assert error.startswith("550 no  X-Injected:   xxx")
     assert error.isprintable()
     assert len(error) == 500
+
+
+def test_what_a_receiver_has_no_room_for_is_no_attempt_for_a_day() -> None:
+    failure = SendFailed("slow down", throttled=True, retry_after=60)
+    last = RULES.max_attempts
+    outcome = after(failure, attempts=last, luck=0)
+    assert (outcome.status, outcome.tried) == ("pending", False)
+    assert outcome.attempt_at == NOW + timedelta(seconds=60)
+    yesterday = NOW - timedelta(days=1)
+    assert after(failure, attempts=last, wanted_at=yesterday).status == "dead"

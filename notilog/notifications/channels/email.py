@@ -155,10 +155,10 @@ class EmailChannel:
                 if error.code == CLOSING:
                     raise
                 await client.rset()
-                refusal = error
+                refusal = error  # of this address or message; the server is well
         self._idle.append(client)
         if refusal is not None:
-            raise refusal
+            raise _refused(refusal, personal=True) from refusal
 
     def _client(self) -> SMTP:
         config = self._config
@@ -219,10 +219,10 @@ def _checked(to: Recipient) -> str:
     return address
 
 
-def _refused(error: SMTPResponseException) -> SendFailed:
+def _refused(error: SMTPResponseException, *, personal: bool = False) -> SendFailed:
     # A wrong password is put right in the settings; the message itself is good.
     permanent = error.code >= PERMANENT and not isinstance(error, SMTPAuthenticationError)
-    return SendFailed(f"SMTP {error.code}: {error.message}", permanent=permanent)
+    return SendFailed(f"SMTP {error.code}: {error.message}", permanent=permanent, personal=personal)
 
 
 def _reason(error: Exception) -> str:

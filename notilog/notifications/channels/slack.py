@@ -78,7 +78,11 @@ class SlackChannel:
     async def send(self, message: Message, to: Recipient) -> None:
         config = self._config
         if to.slack_webhook:
-            await self._to_webhook(message, to.slack_webhook)
+            try:
+                await self._to_webhook(message, to.slack_webhook)
+            except SendFailed as failure:
+                failure.personal = True
+                raise
         elif config.token.get_secret_value() and config.channel:
             await self._as_bot(message)
         else:

@@ -30,6 +30,7 @@ from notilog.config import Section
 from notilog.errors import Postponed, SendFailed
 from notilog.log_output import silence
 from notilog.notifications.channels.channel import Action, Markup, Message, Recipient
+from notilog.notifications.channels.http_answers import MAX_RETRY_AFTER
 from notilog.notifications.channels.telegram_buttons import button_data
 from notilog.notifications.channels.telegram_text import fitting, plain
 from notilog.notifications.limits import Limits
@@ -203,7 +204,8 @@ class TelegramChannel:
     async def _throttled(self, error: RetryAfter) -> SendFailed:
         """Telegram wants a pause: every process makes it, since more requests prolong it."""
         given = error.retry_after
-        seconds = given.total_seconds() if isinstance(given, timedelta) else float(given)
+        asked = given.total_seconds() if isinstance(given, timedelta) else float(given)
+        seconds = min(asked, MAX_RETRY_AFTER)
         await self._limits.postpone(self._key, seconds)
         return SendFailed(
             f"Telegram: too many messages, wait {seconds:g} s", throttled=True, retry_after=seconds
