@@ -1,6 +1,5 @@
 """The bot's connection to Telegram, which survives updates that its library cannot read."""
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,8 +10,8 @@ from telegram.request import HTTPXRequest
 
 from notilog import config
 from notilog.bot.words import DEFAULT, LANGUAGES
-from notilog.log_output import silence
 from notilog.notifications.channels.telegram import Config
+from notilog.notifications.channels.telegram_client import client, request
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +34,7 @@ class UpdatesRequest(HTTPXRequest):
 def _readable(update: dict[str, Any]) -> dict[str, Any]:
     try:
         Update.de_json(update, None)
-    except Exception:  # whatever a library says of what it did not expect
+    except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError):
         log.exception("telegram_update_unreadable", update_id=update.get("update_id"))
         return {"update_id": update["update_id"]}
     return update
@@ -48,9 +47,13 @@ async def connected() -> AsyncIterator[Bot]:
     Raises:
         TelegramError: Telegram does not answer, or refuses the token.
     """
-    silence()
-    os.environ.setdefault("PTB_TIMEDELTA", "true")  # see the channel
-    bot = _bot(config.section(Config))
+    settings = config.section(Config)
+    bot = client(
+        settings.token.get_secret_value(),
+        settings.base_url,
+        request=request(settings.timeout, connections=1),
+        updates_request=request(settings.timeout, connections=1, kind=UpdatesRequest),
+    )
     try:
         await bot.initialize()
         await bot.delete_webhook()
@@ -58,25 +61,6 @@ async def connected() -> AsyncIterator[Bot]:
         yield bot
     finally:
         await bot.shutdown()
-
-
-def _bot(settings: Config) -> Bot:
-    return Bot(
-        settings.token.get_secret_value(),
-        base_url=f"{settings.base_url}/bot",
-        request=_request(HTTPXRequest, settings.timeout),
-        get_updates_request=_request(UpdatesRequest, settings.timeout),
-    )
-
-
-def _request(kind: type[HTTPXRequest], seconds: float) -> HTTPXRequest:
-    return kind(
-        connection_pool_size=1,
-        connect_timeout=seconds,
-        read_timeout=seconds,
-        write_timeout=seconds,
-        pool_timeout=seconds,
-    )
 
 
 async def _show_menu(bot: Bot) -> None:

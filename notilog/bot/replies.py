@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup
 
-NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+from notilog.notifications.channels.telegram_client import NO_PREVIEW
+
 CHOSEN = "✅ "
 
 

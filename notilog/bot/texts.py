@@ -2,12 +2,7 @@
 
 from collections.abc import Sequence
 
-MOST = 4096
-"""Of the code units of UTF-16, which is how Telegram counts."""
-
-
-def size(text: str) -> int:
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+from notilog.notifications.channels.telegram_text import LONGEST, units
 
 
 def shortened(text: str, most: int) -> str:
@@ -18,12 +13,12 @@ def shortened(text: str, most: int) -> str:
 
 def cut(lines: Sequence[str], *, more: str) -> str:
     """As many whole lines as fit; ``more`` says of how many others there is no room."""
-    if size("\n".join(lines)) <= MOST:
+    if units("\n".join(lines)) <= LONGEST:
         return "\n".join(lines)
-    room = MOST - size(more.format(count=len(lines))) - 1
+    room = LONGEST - units(more.format(count=len(lines))) - 1
     kept = 0
     for line in lines:
-        room -= size(line) + 1
+        room -= units(line) + 1
         if room < 0:
             break
         kept += 1

@@ -7,9 +7,11 @@ from typing import Final
 
 import structlog
 from sqlalchemy import select, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog.db.session import transaction
+from notilog.errors import Unavailable
 from notilog.metrics import counted
 from notilog.metrics.counted import Sample
 from notilog.metrics.tables import MetricRow
@@ -56,15 +58,15 @@ async def flush() -> None:
     increments = counted.take()
     if not increments:
         return
+    left = increments
     try:
         async with transaction() as tx:
             await add(tx, increments)
-    except Exception as error:  # noqa: BLE001  counting must never end what is counted
-        counted.put_back(increments)
+        left = {}
+    except (Unavailable, SQLAlchemyError, OSError) as error:
         log.warning("metrics_not_stored", error=type(error).__name__)
-    except BaseException:
-        counted.put_back(increments)
-        raise
+    finally:
+        counted.put_back(left)
 
 
 async def keep_flushing() -> None:

@@ -8,10 +8,12 @@ from httpx import ASGITransport, AsyncClient
 
 from api.main import living, make_app
 from notilog import clock
-from notilog.db.session import transaction
+from notilog import settings as schema
+from notilog.db.session import close_database, open_database, transaction
 from notilog.users import accounts, sessions
 from notilog.users.accounts import Name, NewAccount
 from notilog.users.caller import Role
+from tests.outside.smtp import Mailbox, mail_server
 
 BASE = "http://notilog.test/api/v1/"
 
@@ -77,3 +79,18 @@ async def ann(sign_in: SignIn) -> Person:
 @pytest.fixture
 async def admin(sign_in: SignIn) -> Person:
     return await sign_in("admin", role="admin")
+
+
+@pytest.fixture
+async def box(environment: pytest.MonkeyPatch) -> AsyncIterator[Mailbox]:
+    """A mail server, with this process configured to send by it."""
+    async with mail_server() as made:
+        environment.setenv("NOTILOG_CHANNELS__EMAIL__HOST", "127.0.0.1")
+        environment.setenv("NOTILOG_CHANNELS__EMAIL__PORT", str(made.port))
+        environment.setenv("NOTILOG_CHANNELS__EMAIL__TLS", "none")
+        environment.setenv("NOTILOG_CHANNELS__EMAIL__TIMEOUT", "1")
+        environment.setenv("NOTILOG_DELIVERIES__LOOKAHEAD", "1")
+        environment.setenv("NOTILOG_DELIVERIES__RETRY_BASE", "0.001")
+        await open_database(schema.load())
+        yield made
+        await close_database()

@@ -1,37 +1,30 @@
 """People choose their channels, are left alone when they wish, and get one message for many."""
 
-from collections.abc import AsyncIterator
-from datetime import timedelta
+import asyncio
+from dataclasses import replace
+from datetime import time, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import update
 
-from notilog import clock
+from notilog import clock, jobs
 from notilog import settings as schema
-from notilog.db.session import close_database, open_database, transaction
+from notilog.db.session import transaction
+from notilog.jobs import Wakeup
 from notilog.notifications import deliveries, preferences
+from notilog.notifications.claims import claim
 from notilog.notifications.sending import drain
 from notilog.notifications.tables import DeliveryRow, PreferencesRow
 from notilog.notifications.wishes import CRITICAL
+from notilog.users import changes
+from notilog.users.caller import Caller
+from notilog.users.changes import AccountChange
 from tests.integration.decided import alter, decide, decision, people, rows, statuses
-from tests.outside.smtp import Mailbox, mail_server
+from tests.outside.smtp import Mailbox
 
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-async def box(environment: pytest.MonkeyPatch) -> AsyncIterator[Mailbox]:
-    async with mail_server() as made:
-        environment.setenv("NOTILOG_CHANNELS__EMAIL__HOST", "127.0.0.1")
-        environment.setenv("NOTILOG_CHANNELS__EMAIL__PORT", str(made.port))
-        environment.setenv("NOTILOG_CHANNELS__EMAIL__TLS", "none")
-        environment.setenv("NOTILOG_DELIVERIES__LOOKAHEAD", "1")
-        environment.setenv("NOTILOG_DELIVERIES__RETRY_BASE", "0.001")
-        await open_database(schema.load())
-        yield made
-        await close_database()
 
 
 async def wish(user_id: UUID, **columns: Any) -> None:
@@ -40,9 +33,10 @@ async def wish(user_id: UUID, **columns: Any) -> None:
 
 
 async def release() -> None:
-    """Let the time come until which everything is held."""
+    """Let the time come until which everything is held, and nobody be muted any more."""
     async with transaction() as tx:
         now = clock.now()
+        await tx.execute(update(PreferencesRow).values(muted_until=None))
         await tx.execute(
             update(DeliveryRow)
             .where(DeliveryRow.held_until.is_not(None))
@@ -171,3 +165,124 @@ async def test_what_is_withdrawn_is_not_in_the_message(box: Mailbox) -> None:
     await release()
     await drain("email")
     assert sorted(await statuses()) == ["sent", "withdrawn"]
+
+
+NIGHT = {"quiet_from": time(0), "quiet_to": time(23, 59, 59, 999999)}
+"""Nearly the whole day, so that it is night whenever the test runs."""
+
+
+async def test_what_comes_late_does_not_wake_anybody(box: Mailbox) -> None:
+    ann, bob = await people("ann", "bob")
+    hour_ago, later = clock.now() - HOUR, clock.now() + 48 * HOUR
+    late = [decision(who, due_at=hour_ago, occurrence_start=later) for who in (ann, bob)]
+    await decide(*late, decision(ann, due_at=hour_ago, priority=CRITICAL, occurrence_start=later))
+    await wish(ann, **NIGHT)
+    await drain("email")
+    assert sorted(box.recipients) == ["ann@example.org", "bob@example.org"]
+    (held,) = [row for row in await rows() if row.status == "pending"]
+    assert (held.user_id, held.attempts) == (ann, 0)
+    assert held.held_until is not None
+    assert held.held_until == held.attempt_at > clock.now()
+
+
+async def test_a_retry_does_not_wake_anybody(box: Mailbox) -> None:
+    (ann,) = await people("ann")
+    await decide(decision(ann, occurrence_start=clock.now() + 48 * HOUR))
+    box.answers["ann@example.org"] = ["451 later"] * 9
+    await alter(attempts=1)
+    await wish(ann, **NIGHT)
+    await drain("email")
+    (row,) = await rows()
+    assert (row.status, row.attempts, box.mails) == ("pending", 1, [])
+    assert row.held_until is not None
+
+
+async def test_who_answers_or_snoozes_gets_it_there_and_then(box: Mailbox) -> None:
+    (ann,) = await people("ann")
+    await wish(ann, muted_until=clock.now() + HOUR, channels={"normal": ["log"]})
+    await decide(decision(ann, kind="snooze"))
+    async with transaction() as tx:
+        await preferences.mute(tx, ann, until=clock.now() + 2 * HOUR)
+    await drain("email")
+    assert box.recipients == ["ann@example.org"]
+
+
+async def test_many_held_invitations_do_not_stop_the_others(
+    box: Mailbox, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("NOTILOG_CHANNELS__EMAIL__CONCURRENCY", "1")
+    schema.load()
+    (ann,) = await people("ann")
+    await wish(ann, digest_minutes=60)
+    invitations = [decision(ann, kind="invitation", starts_at=None, before=None) for _ in range(12)]
+    for one in invitations:
+        one.content["author"] = "Bob"
+    await decide(*invitations)
+    await release()
+    await decide(decision(ann, priority=CRITICAL))
+    async with asyncio.timeout(4):
+        await drain("email")
+    assert await statuses() == ["sent"] * 13
+
+
+async def test_a_room_of_less_than_nothing_claims_nothing(database: None) -> None:
+    (ann,) = await people("ann")
+    await decide(decision(ann))
+    async with transaction() as tx:
+        found = await claim(tx, "email", now=clock.now(), limit=-3, late_after=HOUR)
+    assert found.parcels == []
+
+
+async def test_what_is_decided_again_does_not_wait_for_a_hold_that_is_over(
+    database: None,
+) -> None:
+    (ann,) = await people("ann")
+    await wish(ann, muted_until=clock.now() + 48 * HOUR)
+    one = decision(ann)
+    await decide(one)
+    async with transaction() as tx:
+        await deliveries.withdraw(tx, one.event_id)
+        await preferences.mute(tx, ann, until=None)
+    await decide(one)
+    (row,) = await rows()
+    assert (row.status, row.held_until, row.attempt_at) == ("pending", None, row.due_at)
+
+
+async def test_who_moves_is_left_alone_by_the_clocks_of_the_new_zone(database: None) -> None:
+    (ann,) = await people("ann")
+    await wish(ann, quiet_from=time(22), quiet_to=time(7))
+    tomorrow = (clock.now() + 24 * HOUR).replace(hour=23, minute=0, second=0, microsecond=0)
+    await decide(decision(ann, due_at=tomorrow))
+    woken: list[Wakeup] = []
+
+    async def remember(wakeup: Wakeup) -> None:
+        woken.append(wakeup)
+
+    jobs.bind(remember)
+    change = AccountChange(timezone="Asia/Tokyo")
+    admin = Caller(ann, "admin", "admin", None, None)
+    await changes.change("ann", change, by=admin, address="", now=clock.now())
+    assert woken == [Wakeup(changes.MOVED, (str(ann),))]
+    async with transaction() as tx:
+        await preferences.hold_anew(tx, ann)
+    (row,) = await rows()
+    assert row.held_until is None  # 23:00 in UTC is the morning of Tokyo
+
+
+async def test_who_mutes_while_events_change_is_in_nobodys_way(database: None) -> None:
+    (ann,) = await people("ann")
+    one = decision(ann)
+    times = [one.due_at + timedelta(seconds=number) for number in range(200)]
+
+    async def muting(number: int) -> None:
+        async with transaction() as tx:
+            await preferences.mute(tx, ann, until=clock.now() + number * HOUR)
+
+    async def withdrawing() -> None:
+        async with transaction() as tx:
+            await deliveries.withdraw(tx, one.event_id)
+
+    for number in range(1, 6):
+        await decide(*(replace(one, due_at=at, occurrence_start=at) for at in times))
+        await asyncio.gather(muting(number), withdrawing(), muting(number + 1), withdrawing())
+    assert set(await statuses()) == {"withdrawn"}

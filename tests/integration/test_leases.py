@@ -12,6 +12,7 @@ from notilog.db.session import transaction
 from notilog.leases import leases
 from notilog.leases.keeping import keep
 from notilog.leases.leases import Fenced, Lease
+from tests.integration.waiting import until
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LENGTH = timedelta(seconds=30)
@@ -31,6 +32,12 @@ async def is_held(lease: Lease, seconds: float) -> bool:
     except Fenced:
         return False
     return True
+
+
+async def somebody_waits() -> bool:
+    async with transaction() as tx:
+        waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(await tx.scalar(waiting))
 
 
 async def test_one_of_many_takes_it(database: None) -> None:
@@ -87,7 +94,7 @@ async def test_nobody_takes_it_while_a_transaction_holds_it(database: None) -> N
     async with transaction() as tx:
         await leases.hold(tx, lease, NOON)
         late = asyncio.create_task(taken(31, holder=OTHER))
-        await asyncio.sleep(0.2)
+        await until(somebody_waits)
         assert not late.done()
     assert await late is not None
 
@@ -100,12 +107,19 @@ async def test_work_goes_on_beyond_the_length_and_ends_when_the_lease_is_lost(
 
     async def work(_lease: Lease) -> None:
         began.set()
-        await asyncio.sleep(60)
+        await asyncio.get_running_loop().create_future()
 
     keeping = asyncio.create_task(keep("bot", work, length=length))
     await began.wait()
     assert await keep("bot", work, length=length) is False
-    await asyncio.sleep(3 * length.total_seconds())
+    first_end = clock.now() + length
+
+    async def was_renewed() -> bool:
+        async with transaction() as tx:
+            end = await tx.scalar(text("SELECT until FROM leases"))
+        return end is not None and end > first_end + length
+
+    await until(was_renewed)
     assert not keeping.done()
     async with transaction() as tx:
         await tx.execute(text("UPDATE leases SET fence = fence + 1"))

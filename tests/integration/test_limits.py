@@ -108,7 +108,7 @@ async def test_without_redis_each_process_counts_and_says_so_once(
 async def test_a_redis_that_hangs_holds_nobody_up_and_is_used_again(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "ASK_AGAIN_AFTER", 0.2)
+    monkeypatch.setattr(limits, "ASK_AGAIN_AFTER", 0.0)
     sender, other = Limits(redis_url), Limits(redis_url)
     with redis.Redis.from_url(redis_url) as client:
         client.client_pause(700)
@@ -118,7 +118,6 @@ async def test_a_redis_that_hangs_holds_nobody_up_and_is_used_again(
         assert waits[1] > 1
         client.ping()  # answered when the pause is over
     monkeypatch.setattr(limits, "ANSWER_WITHIN", 5.0)
-    await asyncio.sleep(0.2)
     first, second = [await one.reserve("bot", per_second=0.1) for one in (sender, other)]
     assert second > first
     await sender.close()

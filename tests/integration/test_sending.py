@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -12,7 +12,7 @@ from sqlalchemy import update
 
 from notilog import clock
 from notilog import settings as schema
-from notilog.db.session import close_database, open_database, transaction
+from notilog.db.session import transaction
 from notilog.errors import SendFailed
 from notilog.notifications import deliveries, sending
 from notilog.notifications.attempts import DeliveriesSettings, failed, sent
@@ -29,31 +29,11 @@ from tests.integration.decided import (
     rows,
     statuses,
 )
-from tests.outside.smtp import Mailbox, mail_server
+from tests.integration.waiting import until
+from tests.outside.smtp import Mailbox
 
 MINUTE = timedelta(minutes=1)
 LATE_AFTER = timedelta(seconds=30)
-
-
-@pytest.fixture
-async def box(environment: pytest.MonkeyPatch) -> AsyncIterator[Mailbox]:
-    """A mail server, with this process configured to send by it."""
-    async with mail_server() as made:
-        environment.setenv("NOTILOG_CHANNELS__EMAIL__HOST", "127.0.0.1")
-        environment.setenv("NOTILOG_CHANNELS__EMAIL__PORT", str(made.port))
-        environment.setenv("NOTILOG_CHANNELS__EMAIL__TLS", "none")
-        environment.setenv("NOTILOG_CHANNELS__EMAIL__TIMEOUT", "1")
-        environment.setenv("NOTILOG_DELIVERIES__LOOKAHEAD", "1")
-        environment.setenv("NOTILOG_DELIVERIES__RETRY_BASE", "0.001")
-        await open_database(schema.load())
-        yield made
-        await close_database()
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(30):
-        while not await condition():  # noqa: ASYNC110  rows of a database tell nobody
-            await asyncio.sleep(0.02)
 
 
 @asynccontextmanager
@@ -374,3 +354,63 @@ async def test_stopping_gives_back_what_was_not_sent(
     made = await rows()
     assert Counter(row.status for row in made) == {"pending": 4, "sending": 1}
     assert [row.attempts for row in made if row.status == "pending"] == [0] * 4
+
+
+async def test_greylisted_addresses_do_not_pause_the_others(
+    box: Mailbox, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("NOTILOG_DELIVERIES__BREAKER_FAILURES", "2")
+    environment.setenv("NOTILOG_CHANNELS__EMAIL__CONCURRENCY", "1")
+    environment.setenv("NOTILOG_DELIVERIES__RETRY_BASE", "3600")
+    schema.load()
+    grey = [f"grey{number}" for number in range(8)]
+    *greylisted, ann = await people(*grey, "ann")
+    for login in grey:
+        box.answers[f"{login}@example.org"] = ["451 4.7.1 greylisted"] * 9
+    await decide(*(decision(user_id, priority=4) for user_id in greylisted), decision(ann))
+    async with asyncio.timeout(10):
+        await drain("email")
+    assert box.recipients == ["ann@example.org"]
+
+
+async def test_a_server_that_is_away_pauses_the_channel_and_costs_few_attempts(
+    box: Mailbox, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("NOTILOG_DELIVERIES__BREAKER_FAILURES", "3")
+    environment.setenv("NOTILOG_CHANNELS__EMAIL__CONCURRENCY", "2")
+    schema.load()
+    (ann,) = await people("ann")
+    await decide(*(decision(ann) for _ in range(40)))
+    box.hanging = True
+
+    async def failed_three_times() -> bool:
+        return sum(row.attempts for row in await rows() if row.last_error) >= 3
+
+    async with draining() as task:
+        await until(failed_three_times)
+        await until(lambda: nothing("sending"))
+        tried = [row for row in await rows() if row.attempts]
+        assert len(tried) <= 8
+        box.hanging = False
+        await task
+    assert set(await statuses()) == {"sent"}
+
+
+async def nothing(status: str) -> bool:
+    return status not in await statuses()
+
+
+async def test_our_own_error_does_not_pause_a_channel(
+    box: Mailbox, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("NOTILOG_DELIVERIES__BREAKER_FAILURES", "2")
+    environment.setenv("NOTILOG_CHANNELS__EMAIL__CONCURRENCY", "1")
+    environment.setenv("NOTILOG_DELIVERIES__RETRY_BASE", "3600")
+    schema.load()
+    (ann,) = await people("ann")
+    await decide(*(decision(ann, kind="strange", priority=4) for _ in range(6)), decision(ann))
+    async with asyncio.timeout(10):
+        await drain("email")
+    errors = {row.last_error for row in await rows() if row.kind == "strange"}
+    assert errors == {"an error of NotiLog: KeyError"}
+    assert len(box.mails) == 1

@@ -21,6 +21,7 @@ from pydantic import ConfigDict, Field, SecretStr, field_validator
 from notilog.config import Section
 from notilog.errors import SendFailed
 from notilog.notifications.channels.channel import Recipient
+from notilog.notifications.channels.http_answers import REDIRECT, TOO_MANY, is_final
 
 PLACE = re.compile(r"\{(\w*)\}")
 # Apprise decodes parts of a URL twice, and puts some of them into addresses as they are: encoding
@@ -32,8 +33,6 @@ SAMPLE = {"login": "ann", "email": "ann@example.org", "phone": "15551234567"}
 WORDS = {"login": "login", "email": "e-mail address", "phone": "phone number"}
 
 STATUS = re.compile(r"\berror=(\d{3})\b")
-REQUEST_TIMEOUT, TOO_EARLY, TOO_MANY = 408, 425, 429
-REDIRECT, SERVER_ERROR = 300, 500
 ASSET = AppriseAsset(
     app_id="NotiLog",
     app_desc="NotiLog",
@@ -175,14 +174,9 @@ def _refused(name: str, refusals: Sequence[int]) -> SendFailed:
         return SendFailed(f"{name}: not accepted")
     return SendFailed(
         f"{name}: HTTP {refusals[-1]}",
-        permanent=all(map(_is_final, refusals)),
+        permanent=all(map(is_final, refusals)),
         throttled=TOO_MANY in refusals,
     )
-
-
-def _is_final(status: int) -> bool:
-    passing = {REQUEST_TIMEOUT, TOO_EARLY, TOO_MANY}
-    return REDIRECT <= status < SERVER_ERROR and status not in passing
 
 
 def _service(url: str) -> NotifyBase | None:

@@ -5,7 +5,7 @@ from math import isfinite
 from typing import ClassVar, Final
 
 import msgspec
-from aiohttp import ClientResponse, ClientSession
+from aiohttp import ClientResponse
 from pydantic import Field, SecretStr
 
 from notilog.config import Section
@@ -14,7 +14,6 @@ from notilog.notifications.channels.channel import Markup, Message, Recipient
 from notilog.notifications.channels.http_answers import failures, judge
 
 LENGTH: Final = 2000
-ANSWER_BYTES: Final = 65536
 # A URL stays as it is, for a backslash in it would lead elsewhere; marks elsewhere are escaped.
 MARKS: Final = re.compile(r"(https?://[^\s\\*~`|<>\[\]()]+)|([\\*_~`|<>\[\]])")
 
@@ -37,7 +36,11 @@ class DiscordChannel:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._session: ClientSession | None = None
+        self._http = outbound.Client(
+            timeout=config.timeout,
+            connections=config.concurrency,
+            allow_private=config.allow_private,
+        )
 
     @property
     def concurrency(self) -> int:
@@ -55,25 +58,14 @@ class DiscordChannel:
         secret = config.url.get_secret_value()
         url = outbound.target(secret, allow_private=config.allow_private)
         with failures(timeout=config.timeout):
-            async with self._client().post(
+            async with self._http.session().post(
                 url.update_query(wait="true"), json=_body(message), allow_redirects=False
             ) as answer:
-                content = await answer.content.read(ANSWER_BYTES)
+                content = await answer.read()
                 judge(answer.status, answer.headers, retry_after=_pause(answer, content))
 
     async def close(self) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
-
-    def _client(self) -> ClientSession:
-        if self._session is None:
-            self._session = outbound.session(
-                timeout=self._config.timeout,
-                connections=self._config.concurrency,
-                allow_private=self._config.allow_private,
-            )
-        return self._session
+        await self._http.close()
 
 
 def _body(message: Message) -> dict[str, object]:

@@ -23,17 +23,22 @@ def judge(status: int, headers: Mapping[str, str], *, retry_after: float | None 
     """
     if status < REDIRECT:
         return
-    temporary = status >= SERVER_ERROR or status in {REQUEST_TIMEOUT, TOO_EARLY, TOO_MANY}
     if retry_after is None:
         retry_after = asked_pause(headers.get("Retry-After"), clock.now())
     else:
         retry_after = _bounded(retry_after)
     raise SendFailed(
         f"HTTP {status}",
-        permanent=not temporary,
+        permanent=is_final(status),
         retry_after=retry_after,
         throttled=status == TOO_MANY,
     )
+
+
+def is_final(status: int) -> bool:
+    """Whether the same request would be refused for ever."""
+    passing = {REQUEST_TIMEOUT, TOO_EARLY, TOO_MANY}
+    return REDIRECT <= status < SERVER_ERROR and status not in passing
 
 
 @contextmanager

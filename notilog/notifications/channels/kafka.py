@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from ssl import create_default_context
 from typing import Any, ClassVar, Literal
 
-import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
     InvalidTopicError,
@@ -22,6 +21,7 @@ from pydantic import Field, SecretStr, field_validator
 from notilog.config import HIGHEST_PORT, Section
 from notilog.errors import SendFailed
 from notilog.notifications.channels.channel import Markup, Message, Recipient
+from notilog.notifications.channels.record import record
 
 TOPIC = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")
 SERVER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
@@ -143,7 +143,7 @@ class KafkaChannel:
         try:
             await line.producer.send_and_wait(
                 self._config.topic,
-                _value(message, to),
+                record(message, to),
                 key=str(message.id).encode(),
                 headers=[("content-type", b"application/json"), ("type", message.kind.encode())],
             )
@@ -194,21 +194,6 @@ def _producer(config: Config) -> AIOKafkaProducer:
         sasl_mechanism=config.sasl_mechanism,
         sasl_plain_username=config.username,
         sasl_plain_password=config.password.get_secret_value(),
-    )
-
-
-def _value(message: Message, to: Recipient) -> bytes:
-    return msgspec.json.encode(
-        {
-            "type": message.kind,
-            "timestamp": message.due_at,
-            "data": {
-                **message.data,
-                "login": to.login,
-                "title": message.title,
-                "text": message.text,
-            },
-        }
     )
 
 

@@ -5,6 +5,7 @@ resolved and are the very ones that are connected to, so a name cannot change it
 """
 
 from asyncio import IncompleteReadError
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from socket import AF_INET, AddressFamily
 
@@ -61,7 +62,27 @@ class PublicResolver(AbstractResolver):
         await self._resolver.close()
 
 
-def session(*, timeout: float, connections: int, allow_private: bool) -> ClientSession:
+class Client:
+    """A session that is opened by the first request, and closed once."""
+
+    def __init__(self, *, timeout: float, connections: int, allow_private: bool) -> None:
+        self._open = partial(
+            _session, timeout=timeout, connections=connections, allow_private=allow_private
+        )
+        self._session: ClientSession | None = None
+
+    def session(self) -> ClientSession:
+        if self._session is None:
+            self._session = self._open()
+        return self._session
+
+    async def close(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+
+def _session(*, timeout: float, connections: int, allow_private: bool) -> ClientSession:
     """A client that keeps connections, has no cookies, and asks no proxy."""
     connector = TCPConnector(
         limit=connections,

@@ -8,7 +8,6 @@ import logging
 import re
 from typing import Any, ClassVar, Final
 
-from aiohttp import ClientSession
 from pydantic import Field, SecretStr, field_validator
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
@@ -62,7 +61,11 @@ class SlackChannel:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._session: ClientSession | None = None
+        self._http = outbound.Client(
+            timeout=config.timeout,
+            connections=config.concurrency,
+            allow_private=config.allow_private,
+        )
 
     @property
     def concurrency(self) -> int:
@@ -93,15 +96,17 @@ class SlackChannel:
             )
 
     async def close(self) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        await self._http.close()
 
     async def _to_webhook(self, message: Message, url: str) -> None:
         config = self._config
         outbound.target(url, allow_private=config.allow_private)
         client = AsyncWebhookClient(
-            url, timeout=config.timeout, session=self._client(), logger=_silent, retry_handlers=[]
+            url,
+            timeout=config.timeout,
+            session=self._http.session(),
+            logger=_silent,
+            retry_handlers=[],
         )
         _without_proxy(client)
         try:
@@ -123,7 +128,7 @@ class SlackChannel:
             config.token.get_secret_value(),
             base_url=config.base_url,
             timeout=config.timeout,
-            session=self._client(),
+            session=self._http.session(),
             logger=_silent,
             retry_handlers=[],
         )
@@ -147,15 +152,6 @@ class SlackChannel:
             raise SendFailed(f"Slack: {type(error).__name__}") from None
         except (AttributeError, ValueError):  # the SDK takes whatever came for an object
             raise SendFailed("Slack: an answer that cannot be read") from None
-
-    def _client(self) -> ClientSession:
-        if self._session is None:
-            self._session = outbound.session(
-                timeout=self._config.timeout,
-                connections=self._config.concurrency,
-                allow_private=self._config.allow_private,
-            )
-        return self._session
 
 
 def _without_proxy(client: AsyncWebhookClient | AsyncWebClient) -> None:

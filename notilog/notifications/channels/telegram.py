@@ -1,11 +1,9 @@
 """The channel ``telegram``: messages of a bot, with buttons to answer them.
 
-The bot's token stands in the URL of every request. Errors are worded here for that reason, and
-the libraries that log URLs are kept silent (`notilog.log_output.silence`).
+The bot's token stands in the URL of every request; errors are worded here for that reason.
 """
 
 import asyncio
-import os
 import re
 from datetime import timedelta
 from typing import ClassVar, Final
@@ -13,7 +11,7 @@ from urllib.parse import urlsplit
 
 import structlog
 from pydantic import Field, SecretStr, field_validator
-from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup, LinkPreviewOptions
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.constants import ParseMode
 from telegram.error import (
     BadRequest,
@@ -24,14 +22,13 @@ from telegram.error import (
     TelegramError,
     TimedOut,
 )
-from telegram.request import HTTPXRequest
 
 from notilog.config import Section
 from notilog.errors import Postponed, SendFailed
-from notilog.log_output import silence
 from notilog.notifications.channels.channel import Action, Markup, Message, Recipient
 from notilog.notifications.channels.http_answers import MAX_RETRY_AFTER
 from notilog.notifications.channels.telegram_buttons import button_data
+from notilog.notifications.channels.telegram_client import NO_PREVIEW, client, request
 from notilog.notifications.channels.telegram_text import fitting, plain
 from notilog.notifications.limits import Limits
 
@@ -44,7 +41,6 @@ PATIENCE: Final = 1.0
 # Of this message to this chat; asking again would change nothing.
 REFUSALS: Final = (BadRequest, Forbidden)
 MALFORMED: Final = "Can't parse entities"
-NO_PREVIEW: Final = LinkPreviewOptions(is_disabled=True)
 ROWS: Final[tuple[tuple[Action, ...], ...]] = (("yes", "maybe", "no"), ("snooze_10m", "snooze_1h"))
 LABELS: Final[dict[str, dict[Action, str]]] = {
     "en": {
@@ -183,21 +179,10 @@ class TelegramChannel:
     def _opened(self) -> Bot:
         if self._bot is None:
             config = self._config
-            silence()
-            # Without this the library warns at every 429 that it will count in timedelta one day.
-            os.environ.setdefault("PTB_TIMEDELTA", "true")
-            request = HTTPXRequest(
-                connection_pool_size=config.concurrency,
-                connect_timeout=config.timeout,
-                read_timeout=config.timeout,
-                write_timeout=config.timeout,
-                pool_timeout=config.timeout,
-            )
-            self._bot = Bot(
+            self._bot = client(
                 config.token.get_secret_value(),
-                base_url=f"{config.base_url}/bot",
-                request=request,
-                get_updates_request=request,  # not used; by default it would be one more client
+                config.base_url,
+                request=request(config.timeout, connections=config.concurrency),
             )
         return self._bot
 

@@ -13,7 +13,7 @@ _TAG = re.compile(r"<[^>]*>")
 
 def fitting(message: Message) -> tuple[str, bool]:
     """What to send, and whether it is in Telegram's HTML: its markup cannot be cut."""
-    if message.html and _units(unescape(_TAG.sub("", message.html))) <= LONGEST:
+    if message.html and units(unescape(_TAG.sub("", message.html))) <= LONGEST:
         return message.html, True
     return plain(message), False
 
@@ -21,13 +21,13 @@ def fitting(message: Message) -> tuple[str, bool]:
 def plain(message: Message) -> str:
     """The text without markup, as much of it as Telegram takes."""
     text = message.text.strip() or message.title
-    if _units(text) <= LONGEST:
+    if units(text) <= LONGEST:
         return text
-    units = text.encode("utf-16-le", "surrogatepass")[: (LONGEST - len(ELLIPSIS)) * 2]
+    fitting_part = text.encode("utf-16-le", "surrogatepass")[: (LONGEST - len(ELLIPSIS)) * 2]
     # The cut may have gone through a pair: the half that is left is no character.
-    return units.decode("utf-16-le", "ignore").rstrip() + ELLIPSIS
+    return fitting_part.decode("utf-16-le", "ignore").rstrip() + ELLIPSIS
 
 
-def _units(text: str) -> int:
+def units(text: str) -> int:
     """Length as Telegram counts it: what is outside the basic plane takes two units."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2

@@ -3,8 +3,6 @@
 from base64 import b64decode
 from typing import ClassVar
 
-import msgspec
-from aiohttp import ClientSession
 from pydantic import Field, SecretStr, field_validator
 from standardwebhooks import Webhook
 
@@ -13,10 +11,9 @@ from notilog.config import Section
 from notilog.notifications.channels import outbound
 from notilog.notifications.channels.channel import Markup, Message, Recipient
 from notilog.notifications.channels.http_answers import failures, judge
+from notilog.notifications.channels.record import record
 
 MINIMAL_SECRET = 16
-# An answer is read, and forgotten, only so that its connection can carry the next request.
-ANSWER_BYTES = 65536
 
 
 class Config(Section):
@@ -49,7 +46,11 @@ class WebhookChannel:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._session: ClientSession | None = None
+        self._http = outbound.Client(
+            timeout=config.timeout,
+            connections=config.concurrency,
+            allow_private=config.allow_private,
+        )
 
     @property
     def concurrency(self) -> int:
@@ -71,41 +72,16 @@ class WebhookChannel:
         url = outbound.target(
             to.url or config.url.get_secret_value(), allow_private=config.allow_private
         )
-        body = self._body(message, to)
+        body = record(message, to)
         with failures(timeout=config.timeout):
-            async with self._client().post(
+            async with self._http.session().post(
                 url, data=body, headers=self._headers(message, body), allow_redirects=False
             ) as answer:
-                await answer.content.read(ANSWER_BYTES)
+                await answer.read()  # so that its connection can carry the next request
                 judge(answer.status, answer.headers)
 
     async def close(self) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
-
-    def _client(self) -> ClientSession:
-        if self._session is None:
-            self._session = outbound.session(
-                timeout=self._config.timeout,
-                connections=self._config.concurrency,
-                allow_private=self._config.allow_private,
-            )
-        return self._session
-
-    def _body(self, message: Message, to: Recipient) -> bytes:
-        return msgspec.json.encode(
-            {
-                "type": message.kind,
-                "timestamp": message.due_at,
-                "data": {
-                    **message.data,
-                    "login": to.login,
-                    "title": message.title,
-                    "text": message.text,
-                },
-            }
-        )
+        await self._http.close()
 
     def _headers(self, message: Message, body: bytes) -> dict[str, str]:
         now = clock.now()

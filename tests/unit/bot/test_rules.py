@@ -15,9 +15,10 @@ from notilog.bot.handling import command_in
 from notilog.bot.polling import pause_after
 from notilog.bot.replies import CHOSEN, with_choice
 from notilog.bot.strangers import MOST, Strangers
-from notilog.bot.texts import cut, shortened, size
+from notilog.bot.texts import cut, shortened
 from notilog.bot.words import LANGUAGES
 from notilog.calendar.agenda import Item
+from notilog.notifications.channels.telegram_text import units
 
 EN = LANGUAGES["en"]
 BERLIN, NEW_YORK = ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")
@@ -100,7 +101,7 @@ def button(label: str, data: str) -> InlineKeyboardButton:
 def test_texts_are_cut_between_lines() -> None:
     lines = ["Monday:", *(f"  {number:03} 😀{'x' * 90}" for number in range(60))]
     text = cut(lines, more=EN.more)
-    assert 3900 < size(text) <= 4096
+    assert 3900 < units(text) <= 4096
     *kept, last = text.split("\n")
     assert kept == lines[: len(kept)]
     assert last == f"… and {61 - len(kept)} more"
