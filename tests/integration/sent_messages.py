@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 from notilog.errors import SendFailed
 from notilog.notifications.channels.channel import Channel, Message, Recipient
 
+ANN = Recipient(login="ann", email="ann@example.org", phone="+79161234567", telegram_chat_id="42")
 HOSTILE = "<!channel> & *bold* `x` @everyone"
 
 
@@ -34,7 +35,7 @@ async def closing(channel: Channel) -> AsyncIterator[Channel]:
         await channel.close()
 
 
-async def failure(channel: Channel, to: Recipient) -> SendFailed:
+async def failure(channel: Channel, to: Recipient = ANN) -> SendFailed:
     with pytest.raises(SendFailed) as caught:
         await channel.send(message(), to)
     return caught.value

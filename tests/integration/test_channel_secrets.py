@@ -11,9 +11,8 @@ from notilog import settings as schema
 from notilog.config import Settings
 from notilog.errors import SendFailed
 from notilog.notifications.channels import CHANNELS, open_channel
-from notilog.notifications.channels.channel import Recipient
 from tests.integration.conftest import Person
-from tests.integration.sent_messages import message
+from tests.integration.sent_messages import ANN, message
 from tests.outside.certificates import server_context
 from tests.outside.smtp import mail_server
 
@@ -42,7 +41,6 @@ SECRETS = {
     "EMAIL__PORT": "9",
     "EMAIL__TLS": "none",
 }
-ANN = Recipient("ann", "ann@example.org", "+79161234567", "42")
 
 
 @pytest.fixture

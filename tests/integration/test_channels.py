@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,21 +13,22 @@ from standardwebhooks import Webhook
 from uuid_utils.compat import uuid7
 
 from notilog.config import Settings
-from notilog.errors import NotFound, SendFailed
+from notilog.errors import NotFound
 from notilog.notifications import rendering
 from notilog.notifications.channels import CHANNELS, open_channel
-from notilog.notifications.channels.channel import Channel, Message, Recipient
+from notilog.notifications.channels.channel import Message, Recipient
 from notilog.notifications.channels.email import Config as EmailConfig
 from notilog.notifications.channels.email import EmailChannel
 from notilog.notifications.channels.webhook import Config as WebhookConfig
 from notilog.notifications.channels.webhook import WebhookChannel
 from notilog.notifications.rendering import Reader
+from tests.integration.sent_messages import ANN, closing, failure
 from tests.outside.certificates import server_context
+from tests.outside.hanging import hanging_server
 from tests.outside.http import Receiver, receiver
 from tests.outside.smtp import Mailbox, mail_server
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
-ANN = Recipient(login="ann", email="ann@example.org")
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
 
 
@@ -40,20 +40,6 @@ def _settings(settings: Settings) -> None:
 def message() -> Message:
     reader = Reader("ann", "ru", "UTC", "email", "html")
     return rendering.trial(uuid7(), reader=reader, due_at=NOW)
-
-
-@asynccontextmanager
-async def closing(channel: Channel) -> AsyncIterator[Channel]:
-    try:
-        yield channel
-    finally:
-        await channel.close()
-
-
-async def failure(channel: Channel, to: Recipient = ANN) -> SendFailed:
-    with pytest.raises(SendFailed) as caught:
-        await channel.send(message(), to)
-    return caught.value
 
 
 @pytest.mark.parametrize("kind", CHANNELS)
@@ -317,16 +303,8 @@ async def test_nobody_listens(hook: Receiver) -> None:
 
 
 async def test_a_receiver_that_hangs_is_left_alone() -> None:
-    left = asyncio.Event()
-
-    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-        left.set()
-
-    server = await asyncio.start_server(hang, "127.0.0.1", 0)
-    async with server:
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-        async with closing(webhook_channel(url, timeout=0.2)) as channel:
-            assert "no answer" in str(await failure(channel))
-        await left.wait()
+    async with (
+        hanging_server() as port,
+        closing(webhook_channel(f"http://127.0.0.1:{port}/", timeout=0.2)) as channel,
+    ):
+        assert "no answer" in str(await failure(channel))

@@ -8,13 +8,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from notilog.notifications.channels.channel import Recipient
 from notilog.notifications.channels.discord_webhook import Config, DiscordChannel
-from tests.integration.sent_messages import HOSTILE, closing, failure, message
+from tests.integration.sent_messages import ANN, HOSTILE, closing, failure, message
 from tests.outside.hanging import hanging_server
 from tests.outside.http import Receiver, receiver
-
-ANN = Recipient(login="ann")
 
 
 @pytest.fixture
