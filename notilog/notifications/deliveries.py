@@ -17,8 +17,8 @@ from uuid_utils.compat import uuid7
 
 from notilog import jobs
 from notilog.errors import Conflict, Invalid, NotFound
+from notilog.notifications.stored_wishes import wishes_of
 from notilog.notifications.tables import DeliveryRow
-from notilog.notifications.wished import wishes_of
 from notilog.notifications.wishes import Wishes, asked_for, held_until, severity_of
 from notilog.users.caller import Caller
 from notilog.users.tables import UserRow

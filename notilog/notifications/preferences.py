@@ -14,8 +14,8 @@ from notilog.errors import FieldError, Forbidden, Invalid
 from notilog.instants import Instant
 from notilog.notifications.channels import CHANNELS
 from notilog.notifications.deliveries import SEND
+from notilog.notifications.stored_wishes import wishes_of
 from notilog.notifications.tables import DeliveryRow, PreferencesRow
-from notilog.notifications.wished import wishes_of
 from notilog.notifications.wishes import Severity, asked_for, held_until, severity_of
 from notilog.users import accounts
 from notilog.users.caller import Caller

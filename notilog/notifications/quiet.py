@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from notilog.notifications.wished import wishes_of
+from notilog.notifications.stored_wishes import wishes_of
 from notilog.notifications.wishes import asked_for, held_until, severity_of
 
 _HOLD = text(

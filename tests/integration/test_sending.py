@@ -1,6 +1,7 @@
 """A drain sends everything due, once, on time, and records what became of it."""
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from notilog import clock
 from notilog import settings as schema
 from notilog.db.session import transaction
 from notilog.errors import SendFailed
+from notilog.metrics import counted
 from notilog.notifications import deliveries, sending
 from notilog.notifications.attempts import DeliveriesSettings, failed, sent
 from notilog.notifications.claims import claim, record
@@ -414,3 +416,39 @@ async def test_our_own_error_does_not_pause_a_channel(
     errors = {row.last_error for row in await rows() if row.kind == "strange"}
     assert errors == {"an error of NotiLog: KeyError"}
     assert len(box.mails) == 1
+
+
+async def test_a_channel_that_hangs_does_not_delay_another(box: Mailbox) -> None:
+    (ann,) = await people("ann")
+    await decide(*(decision(ann) for _ in range(50)), decision(ann, channel="log"))
+    box.hanging = True
+    async with draining():
+        await until(lambda: something("sending"))
+        async with asyncio.timeout(5):
+            await drain("log")
+    assert [row.status for row in await rows() if row.channel == "log"] == ["sent"]
+
+
+async def something(status: str) -> bool:
+    return status in await statuses()
+
+
+async def test_what_becomes_of_deliveries_is_measured(box: Mailbox) -> None:
+    ann, bob, carl = await people("ann", "bob", "carl")
+    box.answers["ann@example.org"] = ["451 later"]
+    box.rejected.add("bob@example.org")
+    hour_ago = clock.now() - timedelta(hours=1)
+    await decide(decision(ann), decision(bob), decision(carl, due_at=hour_ago))
+    counted.take()
+    await drain("email")
+    found = counted.take()
+    outcomes = {
+        json.loads(labels)[1]: count
+        for (name, labels), count in found.items()
+        if name == "notilog_deliveries_total"
+    }
+    assert outcomes == {"sent": 1, "retried": 1, "dead": 1, "missed": 1}
+    buckets = [
+        count for (name, _), count in found.items() if name.endswith("lateness_seconds_bucket")
+    ]
+    assert sum(buckets) == 1
