@@ -7,9 +7,7 @@ clock starts. Both are measured from the first message that arrives to the last.
 
 import asyncio
 import os
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -36,6 +34,7 @@ from notilog.queues import DELIVERIES, queue_of
 from notilog.users.tables import UserRow
 from tests.servers import postgres, redis
 from tests.servers.process import running, wait_until
+from tests.servers.sink import Counts, Sink, sink
 
 SCALE: Final = float(os.environ.get("BENCH_SCALE", "1"))
 MESSAGES: Final = max(2_000, int(100_000 * SCALE))
@@ -49,15 +48,6 @@ TARGET: Final = 5.0
 PATIENCE: Final = 600.0
 ROOT: Final = Path(__file__).resolve().parents[1]
 PYTHON: Final = (sys.executable, "-m")
-SECRET: Final = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"  # noqa: S105  signs what goes to the sink
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What has arrived at the sink: all messages, and different ids among them."""
-
-    total: int
-    distinct: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +56,7 @@ class Bench:
 
     folder: Path
     database: str
-    mail_port: int
-
-    def arrived(self) -> Counts:
-        with socket.create_connection(("127.0.0.1", self.mail_port)) as connection:
-            answers = connection.makefile("rwb")
-            answers.readline()
-            answers.write(b"STAT\r\n")
-            answers.flush()
-            _, total, distinct = answers.readline().split()
-        return Counts(int(total), int(distinct))
+    sink: Sink
 
 
 def run() -> list[Row]:
@@ -85,40 +66,21 @@ def run() -> list[Row]:
         postgres.cluster(Path(folder) / "postgres") as cluster,
         cluster.fresh_database() as database,
         redis.server(Path(folder) / "redis") as broker,
-        _sink() as (mail_port, hook_port),
+        sink() as receiver,
     ):
-        _configure(database, broker.url, mail_port, hook_port=hook_port)
-        bench = Bench(Path(folder), database, mail_port)
+        _configure(database, broker.url, receiver)
+        bench = Bench(Path(folder), database, receiver)
         people = asyncio.run(_people())
         rows = [_throughput(bench, people, channel) for channel in ("email", "webhook")]
         return [*rows, _lateness(bench, people)]
 
 
-@contextmanager
-def _sink() -> Iterator[tuple[int, int]]:
-    process = subprocess.Popen((*PYTHON, "bench.sink"), cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None  # noqa: S101  it was asked for
-    try:
-        mail, hook = process.stdout.readline().split()
-        yield int(mail), int(hook)
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-
-
-def _configure(database: str, broker: str, mail_port: int, *, hook_port: int) -> None:
-    os.environ |= {
+def _configure(database: str, broker: str, receiver: Sink) -> None:
+    os.environ |= receiver.settings() | {
         "PYTHONPATH": str(ROOT),
         "NOTILOG_DATABASE_URL": database,
         "NOTILOG_REDIS_URL": broker,
         "NOTILOG_SECRET_KEY": "a secret key that is only used by the bench",
-        "NOTILOG_CHANNELS__EMAIL__HOST": "127.0.0.1",
-        "NOTILOG_CHANNELS__EMAIL__PORT": str(mail_port),
-        "NOTILOG_CHANNELS__EMAIL__TLS": "none",
-        "NOTILOG_CHANNELS__WEBHOOK__URL": f"http://127.0.0.1:{hook_port}/",
-        "NOTILOG_CHANNELS__WEBHOOK__SECRET": SECRET,
-        "NOTILOG_CHANNELS__WEBHOOK__ALLOW_PRIVATE": "true",
     }
 
 
@@ -243,10 +205,10 @@ def _wake(channel: str) -> None:
 
 def _rate(bench: Bench, messages: int) -> float:
     """Messages a second, from the first to the last; none may be lost or come twice."""
-    before = bench.arrived()
+    before = bench.sink.arrived()
     first = _when(bench, before.total + 1)
     last = _when(bench, before.total + messages)
-    after = bench.arrived()
+    after = bench.sink.arrived()
     arrived = Counts(after.total - before.total, after.distinct - before.distinct)
     if arrived != Counts(messages, messages):
         raise AssertionError(f"{messages} were due; {arrived}")
@@ -255,9 +217,9 @@ def _rate(bench: Bench, messages: int) -> float:
 
 def _when(bench: Bench, total: int) -> float:
     deadline = perf_counter() + PATIENCE
-    while bench.arrived().total < total:
+    while bench.sink.arrived().total < total:
         if perf_counter() > deadline:
-            raise TimeoutError(f"only {bench.arrived()} of {total} messages arrived")
+            raise TimeoutError(f"only {bench.sink.arrived()} of {total} messages arrived")
         sleep(0.02)
     return perf_counter()
 
@@ -268,8 +230,8 @@ def _lateness(bench: Bench, people: list[UUID]) -> Row:
         begin = clock.now() + timedelta(seconds=2)
         dues = [begin + timedelta(seconds=place / STEADY_RATE) for place in range(count)]
         asyncio.run(_decide(people, "email", dues=dues))
-        total = bench.arrived().total + count
-        while bench.arrived().total < total:
+        total = bench.sink.arrived().total + count
+        while bench.sink.arrived().total < total:
             _wake("email")
             sleep(1)
         sleep(1)  # what arrived last is recorded

@@ -7,40 +7,25 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from aiohttp import web
 from pydantic import SecretStr, ValidationError
-from uuid_utils.compat import uuid7
 
-from notilog.config import Settings
 from notilog.errors import SendFailed
-from notilog.notifications import rendering
 from notilog.notifications.channels.apprise import AppriseChannel
 from notilog.notifications.channels.apprise import Config as AppriseConfig
 from notilog.notifications.channels.apprise_sending import addresses, filled
-from notilog.notifications.channels.channel import Channel, Message, Recipient
+from notilog.notifications.channels.channel import Channel, Recipient
 from notilog.notifications.channels.sms import LONGEST, SmsChannel
 from notilog.notifications.channels.sms import Config as SmsConfig
-from notilog.notifications.rendering import Reader
+from tests.integration.sent_messages import message
 from tests.outside.http import Receiver, receiver
 from tests.outside.sms import Gateway, gateway
 
-NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ANN = Recipient(login="ann", email="ann@example.org", phone="+79161234567")
 LOGGERS = ("", "apprise", "urllib3", "urllib3.connectionpool", "requests")
-
-
-@pytest.fixture(autouse=True)
-def _settings(settings: Settings) -> None:
-    """Messages are put into words as the settings say."""
-
-
-def message() -> Message:
-    reader = Reader("ann", "ru", "UTC", "log", "")
-    return rendering.trial(uuid7(), reader=reader, due_at=NOW)
 
 
 @asynccontextmanager

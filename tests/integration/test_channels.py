@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,36 +9,22 @@ import pytest
 from aiohttp import web
 from pydantic import ValidationError
 from standardwebhooks import Webhook
-from uuid_utils.compat import uuid7
 
 from notilog.config import Settings
 from notilog.errors import NotFound
-from notilog.notifications import rendering
 from notilog.notifications.channels import CHANNELS, open_channel
-from notilog.notifications.channels.channel import Message, Recipient
+from notilog.notifications.channels.channel import Recipient
 from notilog.notifications.channels.email import Config as EmailConfig
 from notilog.notifications.channels.email import EmailChannel
 from notilog.notifications.channels.webhook import Config as WebhookConfig
 from notilog.notifications.channels.webhook import WebhookChannel
-from notilog.notifications.rendering import Reader
-from tests.integration.sent_messages import ANN, closing, failure
+from tests.integration.sent_messages import ANN, closing, failure, message
 from tests.outside.certificates import server_context
 from tests.outside.hanging import hanging_server
 from tests.outside.http import Receiver, receiver
 from tests.outside.smtp import Mailbox, mail_server
 
-NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
-
-
-@pytest.fixture(autouse=True)
-def _settings(settings: Settings) -> None:
-    """Messages are put into words as the settings say."""
-
-
-def message() -> Message:
-    reader = Reader("ann", "ru", "UTC", "email", "html")
-    return rendering.trial(uuid7(), reader=reader, due_at=NOW)
 
 
 @pytest.mark.parametrize("kind", CHANNELS)
@@ -87,7 +72,7 @@ async def test_many_mails_share_few_connections(box: Mailbox) -> None:
 
 
 async def test_a_mail_can_be_read(box: Mailbox) -> None:
-    sent = message()
+    sent = message(title="Проверочное сообщение NotiLog")
     async with closing(
         email_channel(box, **{"from": "Планы (отдел) <notilog@example.org>"})
     ) as channel:
@@ -238,8 +223,8 @@ async def test_a_webhook_is_signed_and_carries_the_same_id_twice(hook: Receiver)
         await channel.send(sent, ANN)
     for post in hook.posts:
         body = Webhook(SECRET).verify(post.body, post.headers)
-        assert body["type"] == "test"
-        assert body["data"] == {"login": "ann", "title": sent.title, "text": sent.text}
+        assert body["type"] == "reminder"
+        assert body["data"] == {**sent.data, "login": "ann", "title": sent.title, "text": sent.text}
         assert post.headers["webhook-id"] == post.headers["Idempotency-Key"] == str(sent.id)
 
 

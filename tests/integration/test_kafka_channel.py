@@ -5,36 +5,21 @@ import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from uuid_utils.compat import uuid7
 
-from notilog.config import Settings
 from notilog.errors import SendFailed
-from notilog.notifications import rendering
 from notilog.notifications.channels.channel import Message, Recipient
 from notilog.notifications.channels.kafka import CLOSING, Config, KafkaChannel
-from notilog.notifications.rendering import Reader
+from tests.integration.sent_messages import message
 from tests.outside.certificates import server_context
 from tests.outside.kafka import Broker, Record, broker, refusing_broker
 
-NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ANN = Recipient(login="ann")
 LOOPBACK = "127.0.0.1"
-
-
-@pytest.fixture(autouse=True)
-def _settings(settings: Settings) -> None:
-    """Messages are put into words as the settings say."""
-
-
-def message() -> Message:
-    reader = Reader("ann", "ru", "UTC", "log", "")
-    return rendering.trial(uuid7(), reader=reader, due_at=NOW)
 
 
 @asynccontextmanager

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from tests.outside.serving import serving
+
 
 @dataclass(frozen=True, slots=True)
 class Posted:
@@ -33,12 +35,5 @@ class Receiver:
 async def receiver() -> AsyncIterator[Receiver]:
     """A running server on loopback."""
     made = Receiver()
-    application = web.Application()
-    application.router.add_post("/hook", made.take)
-    runner = web.AppRunner(application, shutdown_timeout=1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    made.port = runner.addresses[0][1]
-    yield made
-    await runner.cleanup()
+    async with serving({"/hook": made.take}) as made.port:
+        yield made

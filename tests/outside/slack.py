@@ -7,6 +7,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.outside.serving import serving
+
 TOKEN = "xoxb-1234-secret"
 
 
@@ -46,14 +48,11 @@ class Slack:
 
 @asynccontextmanager
 async def slack() -> AsyncIterator[Slack]:
+    """A running server on loopback."""
     made = Slack()
-    application = web.Application()
-    application.router.add_post("/services/T0/B0/secret-of-the-hook", made.take_hook)
-    application.router.add_post("/api/chat.postMessage", made.post_message)
-    runner = web.AppRunner(application, shutdown_timeout=1, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    made.port = runner.addresses[0][1]
-    yield made
-    await runner.cleanup()
+    posts = {
+        "/services/T0/B0/secret-of-the-hook": made.take_hook,
+        "/api/chat.postMessage": made.post_message,
+    }
+    async with serving(posts) as made.port:
+        yield made

@@ -8,6 +8,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.outside.serving import serving
+
 
 @dataclass
 class Gateway:
@@ -44,11 +46,5 @@ class Gateway:
 async def gateway() -> AsyncIterator[Gateway]:
     """A running gateway on loopback."""
     made = Gateway()
-    application = web.Application()
-    application.router.add_post("/jsonrpc/sms", made.take)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.port = runner.addresses[0][1]
-    yield made
-    await runner.cleanup()
+    async with serving({"/jsonrpc/sms": made.take}) as made.port:
+        yield made

@@ -15,6 +15,7 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.outside.serving import serving
 from tests.outside.telegram_html import parsed, units
 from tests.outside.telegram_objects import commands_in, forgotten, message_object, person
 from tests.outside.telegram_refusals import (
@@ -243,17 +244,11 @@ class BotApi:
 async def bot_api(*, token: str = TOKEN, port: int = 0) -> AsyncIterator[BotApi]:
     """A running server on loopback; a port is named to come back where one was."""
     made = BotApi(token=token)
-    application = web.Application()
-    application.router.add_post("/bot{token}/{method}", made.take)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    made.port = runner.addresses[0][1]
-    try:
-        yield made
-    finally:
-        made.stop()
-        await runner.cleanup()
+    async with serving({"/bot{token}/{method}": made.take}, port=port) as made.port:
+        try:
+            yield made
+        finally:
+            made.stop()
 
 
 async def _no_method(_params: dict[str, Any]) -> None:

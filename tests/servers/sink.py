@@ -12,6 +12,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """What has arrived: all messages, and different ids among them."""
+
+    total: int
+    distinct: int
+
+
+@dataclass(frozen=True, slots=True)
 class Sink:
     """A receiver that counts every message by its id, fast enough not to be waited for."""
 
@@ -29,15 +37,14 @@ class Sink:
             "NOTILOG_CHANNELS__WEBHOOK__ALLOW_PRIVATE": "true",
         }
 
-    def arrived(self) -> tuple[int, int]:
-        """How many messages arrived, and how many different ones."""
+    def arrived(self) -> Counts:
         with socket.create_connection(("127.0.0.1", self.mail_port)) as connection:
             answers = connection.makefile("rwb")
             answers.readline()
             answers.write(b"STAT\r\n")
             answers.flush()
             _, total, distinct = answers.readline().split()
-        return int(total), int(distinct)
+        return Counts(int(total), int(distinct))
 
 
 @contextmanager

@@ -5,9 +5,9 @@ resolved and are the very ones that are connected to, so a name cannot change it
 """
 
 from asyncio import IncompleteReadError
-from functools import partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from socket import AF_INET, AddressFamily
+from typing import Protocol
 
 from aiohttp import (
     ClientHandlerType,
@@ -62,18 +62,28 @@ class PublicResolver(AbstractResolver):
         await self._resolver.close()
 
 
+class HttpSettings(Protocol):
+    """What a channel over HTTP lets an administrator set."""
+
+    @property
+    def timeout(self) -> float: ...
+    @property
+    def concurrency(self) -> int: ...
+    @property
+    def allow_private(self) -> bool: ...
+
+
 class Client:
     """A session that is opened by the first request, and closed once."""
 
-    def __init__(self, *, timeout: float, connections: int, allow_private: bool) -> None:
-        self._open = partial(
-            _session, timeout=timeout, connections=connections, allow_private=allow_private
-        )
+    def __init__(self, settings: HttpSettings) -> None:
+        self._settings = settings
         self._session: ClientSession | None = None
 
     def session(self) -> ClientSession:
+        """Keeps connections, has no cookies, asks no proxy and follows no redirect."""
         if self._session is None:
-            self._session = self._open()
+            self._session = _session(self._settings)
         return self._session
 
     async def close(self) -> None:
@@ -82,16 +92,15 @@ class Client:
             await session.close()
 
 
-def _session(*, timeout: float, connections: int, allow_private: bool) -> ClientSession:
-    """A client that keeps connections, has no cookies, and asks no proxy."""
+def _session(settings: HttpSettings) -> ClientSession:
     connector = TCPConnector(
-        limit=connections,
-        limit_per_host=connections,
-        resolver=None if allow_private else PublicResolver(),
+        limit=settings.concurrency,
+        limit_per_host=settings.concurrency,
+        resolver=None if settings.allow_private else PublicResolver(),
     )
     return ClientSession(
         connector=connector,
-        timeout=ClientTimeout(total=timeout),
+        timeout=ClientTimeout(total=settings.timeout),
         cookie_jar=DummyCookieJar(),
         trust_env=False,
         middlewares=(_without_redirects,),

@@ -46,11 +46,7 @@ class WebhookChannel:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._http = outbound.Client(
-            timeout=config.timeout,
-            connections=config.concurrency,
-            allow_private=config.allow_private,
-        )
+        self._http = outbound.Client(config)
 
     @property
     def concurrency(self) -> int:
