@@ -83,7 +83,7 @@ async def test_a_text_is_sent_to_the_digits_of_the_number(box: Gateway) -> None:
     assert box.texts[0] == {
         "access_token": "s3cr3t-token",
         "to": "79161234567",
-        "message": "Если вы это читаете, канал работает.",
+        "message": "Mon 1 Jun 2026, 08:00",
         "highpriority": 0,
         "unicode": 1,
         "message_type": "sms",

@@ -87,10 +87,10 @@ async def test_a_record_is_for_programs_to_read(brokers: Broker) -> None:
         await sender.send(sent, ANN)
     first, again = await records(brokers, "read", count=2)
     assert first.key == again.key == str(sent.id)
-    assert first.headers == {"content-type": b"application/json", "type": b"test"}
+    assert first.headers == {"content-type": b"application/json", "type": b"reminder"}
     assert first.value == {
-        "type": "test",
-        "timestamp": "2026-06-01T12:00:00Z",
+        "type": "reminder",
+        "timestamp": "2026-06-01T07:45:00Z",
         "data": {"name": "Планёрка", "login": "ann", "title": sent.title, "text": sent.text},
     }
 

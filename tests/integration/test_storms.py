@@ -90,9 +90,7 @@ async def test_ten_thousand_deliveries_survive_the_kill_of_their_worker(
 
     with servers.worker(tmp_path, *QUEUES, name="first") as first:
         wake()
-        wait_until(
-            lambda: receiver.arrived().total > each // 2, "the first half", patience=PATIENCE
-        )
+        wait_for(receiver, each // 2)
         os.killpg(first.process.pid, signal.SIGKILL)
         first.process.wait()
     left = await statuses()
@@ -150,9 +148,7 @@ async def test_two_beats_and_four_workers_and_an_emptied_redis_send_each_reminde
             log, environment = tmp_path / f"beat{number}.log", servers.environment()
             stack.enter_context(running(beat(tmp_path, number), log, cwd=tmp_path, env=environment))
         expected = 100 * (1 + len(guests)) * len(CHANNELS)
-        wait_until(
-            lambda: receiver.arrived().total > expected // 10, "the first", patience=PATIENCE
-        )
+        wait_for(receiver, expected // 10)
         with redis.Redis.from_url(redis_url) as client:
             client.flushall()
         wait_for(receiver, expected)
