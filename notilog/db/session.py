@@ -1,6 +1,7 @@
 """`transaction`, the only way to write, and `reading`, which may use a replica."""
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -41,8 +42,14 @@ async def open_database(settings: Settings) -> None:
 async def close_database() -> None:
     global _pools
     pools, _pools = _pools, None
-    if pools is not None:
-        await pools.close()  # type: ignore[no-untyped-call]  # hasql's
+    if pools is None:
+        return
+    was_ready = pools.available_pool_count > 0
+    await pools.close()  # type: ignore[no-untyped-call]  # hasql's
+    if not was_ready:
+        # A first check, cut off while it connected, left a connection half open that the server
+        # would wait for: only the collector finds it.
+        gc.collect()
 
 
 def pools() -> Pools:

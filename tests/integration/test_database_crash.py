@@ -71,7 +71,16 @@ def _wait_for_more(seen: Counter[int], status: int, *, than: int) -> None:
 
 def _crash(cluster: Cluster) -> None:
     """Kill one of the API's backends, upon which PostgreSQL ends all others and recovers."""
+    wait_until(lambda: _killed(cluster), "a connection of the API")
+
+
+def _killed(cluster: Cluster) -> bool:
     query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'notilog'"
-    with psycopg.connect(cluster.server.url, autocommit=True) as connection:
-        (pid,) = connection.execute(query).fetchall()[0]
-    os.kill(pid, signal.SIGKILL)
+    try:
+        with psycopg.connect(cluster.server.url, autocommit=True) as connection:
+            found = connection.execute(query).fetchone()
+    except psycopg.OperationalError:  # it still recovers
+        return False
+    if found is not None:
+        os.kill(found[0], signal.SIGKILL)
+    return found is not None
