@@ -17,7 +17,7 @@ _HOLD = text(
     UPDATE deliveries AS d
     SET status = 'pending', attempts = d.attempts - 1,
         held_until = held.until, attempt_at = held.until
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:untils AS timestamptz[])) AS held (id, until)
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:ends AS timestamptz[])) AS held (id, until)
     WHERE d.id = held.id
     """
 )
@@ -29,7 +29,7 @@ async def held_back(tx: AsyncSession, rows: Iterable[Row[Any]], *, now: datetime
     if not asking:
         return set()
     wished = await wishes_of(tx, {row.user_id for row in asking})
-    untils: dict[UUID, datetime] = {}
+    ends: dict[UUID, datetime] = {}
     for row in asking:
         wishes = wished.get(row.user_id)
         if wishes is None:
@@ -39,7 +39,7 @@ async def held_back(tx: AsyncSession, rows: Iterable[Row[Any]], *, now: datetime
             now, at_once, severity=severity_of(row.priority), starts_at=row.starts_at
         )
         if until is not None:
-            untils[row.id] = until
-    if untils:
-        await tx.execute(_HOLD, {"ids": list(untils), "untils": list(untils.values())})
-    return set(untils)
+            ends[row.id] = until
+    if ends:
+        await tx.execute(_HOLD, {"ids": list(ends), "ends": list(ends.values())})
+    return set(ends)
