@@ -1,7 +1,7 @@
 """Settings of the logs room: how much is taken at once, and how long things are remembered."""
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -69,12 +69,14 @@ class LogsSettings(Section):
         description="with less free disk records of low levels are refused, with a "
         "quarter of it all",
     )
-    disk_low_level: str = Field("warning", description="the lowest level taken when disk is low")
+    disk_low_level: Literal["debug", "info", "notice", "warning", "error"] = Field(
+        "warning", description="the lowest level taken when disk is low"
+    )
     audit_days: int = Field(
         365, ge=1, le=36_500, description="days for which edits and deletions are remembered"
     )
-    connectors: list[str] = Field(
-        default_factory=lambda: ["alerts", "live"],
+    connectors: list[Literal["files", "console", "alerts", "live"]] = Field(
+        default_factory=list,
         description="what else is done with stored records: files, console, alerts, live",
     )
     connector_timeout: float = Field(

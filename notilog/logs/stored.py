@@ -48,15 +48,14 @@ def records_in(rows: bytes) -> list[StoredRecord]:
     try:
         for columns in _columns_of(rows):
             ts, key, level, *texts, attrs = columns
-            found.append(
-                StoredRecord(
-                    _instant(ts or b""),
-                    UUID(bytes=key),
-                    _LEVEL.unpack(level or b"")[0],
-                    *(None if text is None else text.decode() for text in texts),  # type: ignore[arg-type]
-                    None if attrs is None else _attrs(attrs[_JSONB_VERSION_LENGTH:]),  # type: ignore[misc]
-                )
-            )
+            values: list[Any] = [
+                _instant(ts or b""),
+                UUID(bytes=key),
+                _LEVEL.unpack(level or b"")[0],
+            ]
+            values += [None if text is None else text.decode() for text in texts]
+            values.append(None if attrs is None else _attrs(attrs[_JSONB_VERSION_LENGTH:]))
+            found.append(StoredRecord(*values))
     except (struct.error, msgspec.DecodeError, OverflowError, TypeError) as error:
         raise ValueError(f"damaged rows: {error}") from error
     return found
