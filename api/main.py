@@ -19,6 +19,8 @@ from api.routes import (
     events,
     funcs,
     health,
+    log,
+    log_counts,
     logs,
     metrics,
     occurrences,
@@ -50,6 +52,9 @@ ROUTERS: list[APIRouter] = [
     channels.router,
     telegram.router,
     logs.router,
+    log_counts.router,
+    logs.one,
+    log.router,
     health.router,
     metrics.router,
 ]

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from notilog.config import Section
+from notilog.logs.redaction import Redaction
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -100,6 +101,12 @@ class LogsSettings(Section):
         default_factory=list,
         description="regular expressions (RE2) of what is never stored of any text",
     )
+
+    @field_validator("redact_patterns")
+    @classmethod
+    def _understood(cls, patterns: list[str]) -> list[str]:
+        Redaction((), patterns)
+        return patterns
 
     def retention_of(self, project: str) -> Retention:
         """What is kept of a project."""
