@@ -13,7 +13,8 @@ CUT: Final = "attrs_cut"
 """The attribute that says how many others did not fit."""
 
 _RESERVE: Final = 256
-_LEAST_ROOM: Final = 512
+_LEAST_ROOM: Final = 2048
+_LONGEST_NAME: Final = 1280
 _DEEPEST: Final = 16
 _MOST_VALUES: Final = LIMIT // 4
 _LARGEST_INT: Final = 2**63
@@ -28,23 +29,35 @@ def attrs_of(extra: Mapping[str, object]) -> dict[str, Any]:
 
     One that is too large becomes a text that is cut; one that does not fit at all is counted.
     """
-    safe, kept, room, left_out = _Safe(), dict[str, Any](), LIMIT - _RESERVE, 0
-    for key, given in extra.items():
-        name, value = word(shown(key, by=str)), safe.value(given)
+    safe = _Safe()
+    attrs = {word(shown(key, by=str)): safe.value(given) for key, given in extra.items()}
+    if len(encode(attrs).encode()) <= LIMIT - _RESERVE:
+        return attrs
+    return _fitting(attrs)
+
+
+def _fitting(attrs: dict[str, Any]) -> dict[str, Any]:
+    kept, room = dict[str, Any](), LIMIT - _RESERVE
+    for name, value in attrs.items():
         size = _size(name, value)
         if size > room > _LEAST_ROOM:
-            # Quoting may double it.
-            text = value if isinstance(value, str) else encode(value)
-            value = fitted(text, (room - _LEAST_ROOM // 2) // 2 + _LEAST_ROOM // 4)
-            size = _size(name, value)
-        if size > room:
-            left_out += 1
-            continue
-        kept[name] = value
-        room -= size
-    if left_out:
-        kept[CUT] = left_out
+            kept[name] = _shortened(value, room - _LONGEST_NAME)
+            room -= _size(name, kept[name])
+        elif size <= room:
+            kept[name] = value
+            room -= size
+    if len(kept) < len(attrs):
+        kept[CUT] = len(attrs) - len(kept)
     return kept
+
+
+def _shortened(value: Any, room: int) -> str:
+    """A text that fits; quoting may make six bytes of one."""
+    text = value if isinstance(value, str) else encode(value)
+    limit = room
+    while len(encode(short := fitted(text, limit)).encode()) > room:
+        limit //= 2
+    return short
 
 
 def _size(name: str, value: Any) -> int:
