@@ -97,7 +97,6 @@ class NotiLogHandler(logging.Handler):
         close_seconds: float = 3.0,
         insecure: bool = False,
     ) -> None:
-        super().__init__()
         if not project:
             raise ValueError("project: a name is expected")
         _check_numbers(batch_records, spool_bytes, queue_records, batch_seconds)
@@ -124,6 +123,7 @@ class NotiLogHandler(logging.Handler):
         self._shipping = self._fresh_shipping()
         if self._options.spool is not None:
             self._options.spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+        super().__init__()  # `logging` knows of it from here on, so nothing may fail any more
         _handlers.add(self)
 
     def __repr__(self) -> str:

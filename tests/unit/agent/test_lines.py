@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from notilog import settings as schema
@@ -164,6 +165,7 @@ def test_very_many_attributes_are_counted() -> None:
     assert attrs[CUT] + len(attrs) - 1 == 9000
 
 
+@examples(max_examples=40)
 @given(
     st.dictionaries(
         st.text(max_size=20).map(lambda name: f"x{name}"),

@@ -1,7 +1,6 @@
 """What a handler is made of: light, careful with its token, and usable from dictConfig."""
 
 import logging
-import logging.config
 import subprocess
 import sys
 from pathlib import Path
@@ -96,31 +95,37 @@ def test_the_token_is_shown_nowhere() -> None:
     handler.close()
 
 
+def test_what_was_refused_does_not_disturb_logging() -> None:
+    handlers = len(logging._handlerList)  # type: ignore[attr-defined]  # noqa: SLF001
+    with pytest.raises(ValueError, match="project"):
+        made(project="")
+    assert len(logging._handlerList) == handlers  # type: ignore[attr-defined]  # noqa: SLF001
+
+
 def test_it_is_configured_by_a_dictionary(tmp_path: Path) -> None:
-    logging.config.dictConfig(
-        {
-            "version": 1,
-            "disable_existing_loggers": False,
-            "handlers": {
-                "notilog": {
-                    "class": "notilog.agent.handler.NotiLogHandler",
-                    "level": "WARNING",
-                    "url": "https://logs.example.org",
-                    "token_file": "/run/secrets/token",
-                    "project": "shop",
-                    "spool": str(tmp_path / "spool"),
-                }
-            },
-            "loggers": {"configured": {"handlers": ["notilog"]}},
-        }
+    settings = {
+        "version": 1,
+        "handlers": {
+            "notilog": {
+                "class": "notilog.agent.handler.NotiLogHandler",
+                "level": "WARNING",
+                "url": "https://logs.example.org",
+                "token_file": "/run/secrets/token",
+                "project": "shop",
+                "spool": str(tmp_path / "spool"),
+            }
+        },
+        "root": {"handlers": ["notilog"]},
+    }
+    code = (
+        f"import logging.config; logging.config.dictConfig({settings!r});"
+        "print(logging.root.handlers)"
     )
-    logger = logging.getLogger("configured")
-    (handler,) = logger.handlers
-    assert isinstance(handler, NotiLogHandler)
-    assert handler.level == logging.WARNING
+    done = subprocess.run(
+        (sys.executable, "-c", code), cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[<NotiLogHandler https://logs.example.org (WARNING)>]\n"
     assert [path.name.partition("-")[0] for path in (tmp_path / "spool").iterdir()] == ["shop"]
-    logger.removeHandler(handler)
-    handler.close()
 
 
 def test_each_thing_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
