@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.agent.answering import Answer, Server
-from tests.integration.agent.conftest import TOKEN, Making
+from tests.integration.agent.answering import Answer, Server, answering
+from tests.integration.agent.conftest import TOKEN, Making, making
+from tests.outside.certificates import server_context
 from tests.servers.process import wait_until
 
 AT_ONCE = {"Retry-After": "0"}
@@ -82,6 +83,35 @@ def test_what_can_never_be_stored_is_dropped_counted_and_told(
     told = capsys.readouterr().err
     assert f"1 records were refused: the server answered {status}: not like this, ***" in told
     assert TOKEN not in told
+
+
+def test_a_connection_that_the_server_closed_is_made_again_at_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with answering() as server, making(server.url) as make:
+        handler, logger = make()
+        logger.info("before")
+        assert handler.flush(10)
+        server.stop()
+        with answering(port=server.port) as again:
+            logger.info("after")
+            assert handler.flush(10)
+            assert again.messages == ["after"]
+    assert capsys.readouterr().err == ""
+
+
+def test_certificates_are_verified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    context, trusted = server_context(tmp_path)
+    with answering(tls=context) as server, making(server.url) as make:
+        handler, logger = make()
+        logger.info("not to a stranger")
+        wait_until(lambda: "CERTIFICATE_VERIFY_FAILED" in capsys.readouterr().err, "the refusal")
+        assert server.requests == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+        assert handler.flush(10)
+        assert server.messages == ["not to a stranger"]
 
 
 def test_rejected_records_are_counted(server: Server, make: Making) -> None:
