@@ -157,10 +157,10 @@ class Shipping:
         if not lines:
             return
         untold = self.dropped - self._told
-        if untold:
+        warning = [self._warning(f"{untold} records were dropped", time())] if untold else []
+        if self._outbox.put(batch_of([*lines, *warning])):
             self._told += untold
-            lines = [*lines, self._warning(f"{untold} records were dropped", time())]
-        if not self._outbox.put(batch_of(lines)):
+        else:
             self._backlog.drop(len(lines))
 
     def _send(self) -> None:

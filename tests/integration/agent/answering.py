@@ -42,10 +42,10 @@ class Taking(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         records = [json.loads(line) for line in gzip.decompress(body).splitlines()]
+        answer = self.told.answers.pop(0) if self.told.answers else self.told.otherwise
         self.told.requests.append(
             Request(self.path, dict(self.headers), records, self.client_address[1])
         )
-        answer = self.told.answers.pop(0) if self.told.answers else self.told.otherwise
         if answer.hang is not None:
             answer.hang.wait()
         self.send_response(answer.status)
