@@ -13,6 +13,7 @@ from api.log_publisher import open_log_publisher
 from api.producer import Producer
 from api.readiness import Readiness
 from api.routes import (
+    alert_rules,
     calendars,
     channels,
     deliveries,
@@ -50,6 +51,7 @@ ROUTERS: list[APIRouter] = [
     channels.router,
     telegram.router,
     logs.router,
+    alert_rules.router,
     health.router,
     metrics.router,
 ]
