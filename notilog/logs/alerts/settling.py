@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from notilog import clock, config
 from notilog.db.session import transaction
 from notilog.logs.alerts import measures, states
-from notilog.logs.alerts.counting import State, Verdict, advance
+from notilog.logs.alerts.counting import State, advance
 from notilog.logs.alerts.hits import Hit
 from notilog.logs.alerts.matching import Rule
 from notilog.logs.alerts.settings import AlertsSettings

@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from notilog import config
 from notilog.db.session import transaction
 from notilog.logs.alerts import rulebook, states
 from notilog.logs.alerts.counting import State, tick
@@ -13,14 +14,21 @@ from notilog.logs.alerts.settling import measure
 from notilog.logs.alerts.states import Group
 from notilog.logs.alerts.tables import AlertBatchRow
 from notilog.logs.alerts.telling import Saying, tell
+from notilog.logs.limits import LogsSettings
 
+CONNECTOR: Final = "alerts"
 AT_ONCE: Final = 500
 REMEMBERED: Final = timedelta(hours=1)
 """How long a batch that comes again is recognised."""
 
 
 async def watch(now: datetime) -> None:
-    """Say what is to be said by now because nothing, or nothing more, matched."""
+    """Say what is to be said by now because nothing, or nothing more, matched.
+
+    While nobody looks at records, nothing is known to be missing.
+    """
+    if CONNECTOR not in config.section(LogsSettings).connectors:
+        return
     while await _step(now) == AT_ONCE:
         pass
     async with transaction() as tx:

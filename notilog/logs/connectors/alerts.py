@@ -6,8 +6,8 @@ from typing import Final
 
 from notilog.logs.alerts.hits import hits_in
 from notilog.logs.alerts.rulebook import Rulebook
-from notilog.logs.alerts.settling import RuleChanged, settle
 from notilog.logs.alerts.settings import AlertsSettings
+from notilog.logs.alerts.settling import RuleChanged, settle
 from notilog.logs.connectors.connector import Handed, Kind
 
 TRIES: Final = 5
