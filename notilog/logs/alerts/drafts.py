@@ -13,6 +13,8 @@ from notilog.logs import levels
 from notilog.logs.alerts.matching import ATTRIBUTE, FIELDS, Kind, Rule, text_of
 
 UNSAVED: Final = UUID(int=0)
+LARGEST_PATTERN: Final = 1000
+"""Steps of a compiled pattern; what takes a tenth of them is unusual."""
 _PATTERN_MEMORY: Final = 1024 * 1024
 
 
@@ -83,10 +85,14 @@ def _compiled(pattern: str | None, errors: list[FieldError]) -> Any:
     options.max_mem = _PATTERN_MEMORY
     options.log_errors = False
     try:
-        return re2.compile(pattern, options)
+        compiled = re2.compile(pattern, options)
     except re2.error as error:
         errors.append(FieldError("pattern", f"is not a regular expression of RE2: {_said(error)}"))
         return None
+    if compiled.programsize > LARGEST_PATTERN:
+        reason = f"is too large: {compiled.programsize} steps, at most {LARGEST_PATTERN}"
+        errors.append(FieldError("pattern", reason))
+    return compiled
 
 
 def _said(error: Exception) -> str:

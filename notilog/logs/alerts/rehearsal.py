@@ -4,7 +4,8 @@ Records are taken as if each had arrived at its own time. Nothing is written or 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import monotonic
@@ -54,24 +55,34 @@ class Rehearsal:
     examples: list[dict[str, Any]] = field(default_factory=list)
     told: list[Told] = field(default_factory=list)
     messages: int = 0
+    seen_until: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.seen_until = self.since
 
 
 class _Stage:
     """The rule at work on records in the order of their time."""
 
-    def __init__(self, rule: Rule, run: Rehearsal, *, most: int) -> None:
+    def __init__(self, rule: Rule, run: Rehearsal, *, most: int, deadline: float) -> None:
         self._rule = rule
         self._run = run
         self._most = most
         self._states: dict[str, State] = {}
         self._pruned_at = run.since
+        self._deadline = deadline
         if rule.kind == "absence" and not rule.group_by:
             self._states[""] = begin(rule, run.since)
 
     def play(self, records: Sequence[Row[Any]]) -> None:
+        """Look at these; stops when it is time."""
         rule, run = self._rule, self._run
         for record in records:
+            if monotonic() > self._deadline:
+                run.cut = "time"
+                return
             run.records += 1
+            run.seen_until = record.ts
             if not matches(rule, record):
                 continue
             run.matched += 1
@@ -106,7 +117,8 @@ class _Stage:
 
     def _tell(self, group: str, told: Sequence[Verdict]) -> None:
         self._run.messages += len(told)
-        self._run.told += [Told(group, verdict) for verdict in told]
+        if len(self._run.told) < MOST_DISTINCT:
+            self._run.told += [Told(group, verdict) for verdict in told]
 
 
 async def rehearse(tx: AsyncSession, rule: Rule, *, since: datetime, until: datetime) -> Rehearsal:
@@ -116,26 +128,23 @@ async def rehearse(tx: AsyncSession, rule: Rule, *, since: datetime, until: date
     """
     limits = config.section(AlertsSettings)
     run = Rehearsal(since, until)
-    stage = _Stage(rule, run, most=limits.groups)
-    at = since
     deadline = monotonic() + limits.rehearsal_seconds
+    stage = _Stage(rule, run, most=limits.groups, deadline=deadline)
     await tx.execute(_timeout(limits.rehearsal_seconds))
     try:
-        async for records in _stored(tx, rule, since, until):
-            room = limits.rehearsal_records - run.records
-            await asyncio.to_thread(stage.play, records[:room])
-            at = records[-1].ts
-            if len(records) > room:
-                run.cut = "records"
-            elif monotonic() > deadline:
-                run.cut = "time"
-            if run.cut:
-                break
+        async with aclosing(_stored(tx, rule, since, until)) as stored:
+            async for records in stored:
+                room = limits.rehearsal_records - run.records
+                await asyncio.to_thread(stage.play, records[:room])
+                if run.cut is None and len(records) > room:
+                    run.cut = "records"
+                if run.cut is not None:
+                    break
     except DBAPIError as error:
         if not isinstance(error.orig, QueryCanceled):
             raise
         run.cut = "time"
-    await asyncio.to_thread(stage.end, at if run.cut else until)
+    await asyncio.to_thread(stage.end, run.seen_until if run.cut else until)
     run.told.sort(key=lambda told: told.verdict.at)
     del run.told[SHOWN:]
     return run
@@ -147,7 +156,7 @@ def _timeout(seconds: float) -> Any:
 
 async def _stored(
     tx: AsyncSession, rule: Rule, since: datetime, until: datetime
-) -> AsyncIterator[Sequence[Row[Any]]]:
+) -> AsyncGenerator[Sequence[Row[Any]], None]:
     """What may match, oldest first, some at a time, by a cursor of the server."""
     statement = (
         select(*_COLUMNS)
@@ -172,6 +181,6 @@ def _conditions(rule: Rule, since: datetime, until: datetime) -> list[ColumnElem
         None if rule.module is None else row.module == rule.module,
         None if rule.level is None else row.level == rule.level,
         None if rule.min_level is None else row.level >= rule.min_level,
-        *(row.attrs[name].is_not(None) for name, _ in rule.attrs),
+        *(row.attrs.has_key(name) for name, _ in rule.attrs),
     ]
     return [condition for condition in wanted if condition is not None]

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from notilog.db.session import asking
 from notilog.errors import Invalid
 from notilog.logs.alerts.drafts import RuleDraft, rule_of
-from notilog.logs.alerts.matching import Record, Rule, concerns, says
+from notilog.logs.alerts.matching import Record, Rule, concerns
 from notilog.logs.alerts.tables import AlertRuleRow
 
 log = structlog.get_logger(__name__)
@@ -53,13 +53,11 @@ class Book:
     rules: dict[UUID, Rule]
     _by_origin: dict[_Origin, tuple[Rule, ...]] = field(default_factory=dict)
 
-    def matching(self, record: Record) -> list[Rule]:
-        """The rules that look for this record."""
+    def concerned(self, record: Record) -> tuple[Rule, ...]:
+        """The rules that may look for this record; whether they do is left to `says`."""
         origin = (record.level, record.project, record.module)
-        concerned = self._by_origin.get(origin)
-        if concerned is None:
-            concerned = self._concerned(origin)
-        return [rule for rule in concerned if says(rule, record)]
+        known = self._by_origin.get(origin)
+        return self._concerned(origin) if known is None else known
 
     def _concerned(self, origin: _Origin) -> tuple[Rule, ...]:
         level, project, module = origin

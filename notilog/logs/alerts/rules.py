@@ -241,7 +241,7 @@ async def _address(
     _check_recipients(caller, recipients, kept=False)
     names = [one.login.lower() for one in recipients]
     found = await tx.execute(select(UserRow.login, UserRow.id).where(UserRow.login.in_(names)))
-    known: dict[str, UUID] = dict(found.tuples().all())
+    known: dict[str, UUID] = dict(found.all())
     errors: list[FieldError] = []
     for number, one in enumerate(recipients):
         if names[number] not in known:
@@ -273,7 +273,7 @@ async def _shown(tx: AsyncSession, rows: Sequence[AlertRuleRow]) -> list[Shown]:
         told[rule_id].append(Addressee(login, channel))
     owners = {row.user_id for row in rows}
     found = await tx.execute(select(UserRow.id, UserRow.login).where(UserRow.id.in_(owners)))
-    logins: dict[UUID, str] = dict(found.tuples().all())
+    logins: dict[UUID, str] = dict(found.all())
     return [Shown(row, logins[row.user_id], tuple(told[row.id])) for row in rows]
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from notilog.logs.alerts.drafts import RuleDraft, rule_of
 from notilog.logs.alerts.matching import Rule
 
+ID = UUID(int=1)
 BEGIN = datetime(2026, 11, 20, 10, tzinfo=UTC)
 
 
@@ -27,4 +28,4 @@ class Line:
     service: str | None = None
     attrs: dict[str, Any] | None = None
     ts: datetime = BEGIN
-    id: UUID = UUID(int=1)
+    id: UUID = ID

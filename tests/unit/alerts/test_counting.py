@@ -1,6 +1,7 @@
 """When there is something to say: once at first, then how many more; what is missing, once."""
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -87,7 +88,8 @@ def test_the_first_is_told_at_once_and_the_others_are_counted() -> None:
 
 def test_what_goes_on_is_told_once_in_each_cool_down() -> None:
     told = played(rule(cooldown_seconds=60), at(*range(181)))
-    assert short(told) == [("matched", 1, 0)] + [
+    assert short(told) == [
+        ("matched", 1, 0),
         ("more", 59, 60),
         ("more", 60, 120),
         ("more", 60, 180),
@@ -199,7 +201,7 @@ def test_messages_of_a_group_keep_their_distance(
 ) -> None:
     told = played(tried, moments(steps))
     firsts = [one.at for one in told if one.said == "matched"]
-    assert all(b - a >= tried.cooldown for a, b in zip(firsts, firsts[1:], strict=False))
+    assert all(b - a >= tried.cooldown for a, b in pairwise(firsts))
     times = [one.at for one in told]
     assert times == sorted(times)
     assert all(c - a >= tried.cooldown for a, c in zip(times, times[2:], strict=False))

@@ -60,6 +60,7 @@ def test_no_pattern_takes_long() -> None:
         ({"pattern": "(?=x)"}, ["pattern"]),
         ({"pattern": "(((a{30}){30}){30})"}, ["pattern"]),
         ({"pattern": r"\pL{500}" * 30}, ["pattern"]),
+        ({"pattern": "[a-z]{1000}Z"}, ["pattern"]),
         ({"level": "loud", "min_level": 0}, ["level", "min_level"]),
         ({"count": 2}, ["within_seconds"]),
         ({"kind": "absence"}, ["within_seconds"]),
