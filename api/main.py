@@ -13,6 +13,7 @@ from api.log_publisher import open_log_publisher
 from api.producer import Producer
 from api.readiness import Readiness
 from api.routes import (
+    alert_rules,
     calendars,
     channels,
     deliveries,
@@ -55,6 +56,7 @@ ROUTERS: list[APIRouter] = [
     log_counts.router,
     logs.one,
     log.router,
+    alert_rules.router,
     health.router,
     metrics.router,
 ]

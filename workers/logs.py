@@ -3,6 +3,7 @@
 from notilog import clock, config
 from notilog.db.session import transaction
 from notilog.logs import counts, handing, indexing, partitions, retention, store
+from notilog.logs.alerts import watch
 from notilog.logs.connectors import CONNECTORS
 from notilog.logs.limits import LogsSettings
 from workers.app import app
@@ -44,3 +45,8 @@ async def retry_connectors() -> None:
     for name in CONNECTORS:
         while await handing.retry(name, clock.now()):
             pass
+
+
+@app.task(name="logs.watch_alerts")
+async def watch_alerts() -> None:
+    await watch.watch(clock.now())
