@@ -2,6 +2,8 @@
 
 import gzip
 import io
+import os
+import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,20 +30,20 @@ class TextFile:
     def __init__(self, raw: io.BufferedReader, name: str) -> None:
         self.name = name
         self.size: int | None = None
-        """Bytes, compressed as they are; None when nobody knows."""
+        """Bytes, compressed as they are; None of a pipe, which ends when it ends."""
         self.modified: datetime | None = None
         self.damage: str | None = None
         """Why reading ended before the end; what was read before that is good."""
         self._raw = raw
         self._taken = 0
-        if name != STANDARD_INPUT:
-            found = Path(name).stat()
+        found = os.fstat(raw.fileno())
+        if stat.S_ISREG(found.st_mode):
             self.size = found.st_size
             self.modified = datetime.fromtimestamp(found.st_mtime, tz=UTC)
 
     @property
     def position(self) -> int:
-        """How many of `size` bytes are read, or how many bytes of standard input."""
+        """How many of `size` bytes are read, or how many bytes of a pipe."""
         return self._taken if self.size is None else self._raw.tell()
 
     def lines(self, longest: int) -> Iterator[bytes]:

@@ -44,7 +44,7 @@ class TextFormat:
     reader: Callable[[Defaults], Reader]
 
     def recognises(self, lines: Sequence[str]) -> float:
-        told = [line for line in lines if line.strip()]
+        told = [line for line in lines if not _CONTINUES.match(line)]
         return sum(bool(self.begins.match(line)) for line in told) / len(told) if told else 0.0
 
     def parse(self, lines: Iterable[str], *, defaults: Defaults) -> Iterator[Entry]:
