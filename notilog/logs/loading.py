@@ -3,7 +3,7 @@
 Nothing is kept in ``log_rejects``: who loads a file is told which lines were refused, and has them.
 """
 
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -19,12 +19,14 @@ from notilog.logs.batch import Batch, named
 from notilog.logs.intake import BY_LINE, Sent, accept
 from notilog.logs.limits import LogsSettings
 from notilog.logs.record import BadRecord, Instant
-from notilog.logs.store import keep
+from notilog.logs.store import Kept, keep
 
 _KNOWN: Final = text(
     """
-    SELECT count(*) FROM unnest(CAST(:ids AS uuid[]), CAST(:moments AS timestamptz[])) AS k (id, ts)
-    JOIN log_records AS r ON r.ts = k.ts AND r.id = k.id
+    SELECT asked.place
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:moments AS timestamptz[]))
+        WITH ORDINALITY AS asked (id, ts, place)
+    JOIN log_records AS r ON r.ts = asked.ts AND r.id = asked.id
     """
 )
 
@@ -36,7 +38,7 @@ class Piece:
     number: int
     body: bytes
     batch: str = ""
-    """What names the batch that ends with it, when its ``ts`` is another each time it is loaded."""
+    """What names its batch, when its ``ts`` is another each time it is loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Loaded:
 
 
 NOTHING: Final = Loaded()
+_NOT_KEPT: Final = Kept(0, 0, 0)
 
 
 class _Key(msgspec.Struct):
@@ -121,19 +124,26 @@ def _checked(piece: Piece, limits: LogsSettings) -> _Key:
 
 
 async def _stored(keys: dict[Piece, _Key], *, now: datetime) -> Loaded:
-    pieces = list(keys)
-    batch = _batch(pieces, now=now)
-    reasons = tuple((pieces[bad.position].number, bad.reason) for bad in batch.rejects)
-    if not batch.records:
-        return Loaded(rejected=len(reasons), reasons=reasons)
-    for bad in batch.rejects:
-        del keys[pieces[bad.position]]
     async with transaction() as tx:
-        known = await _count_known(tx, keys.values())
-        kept = await keep(tx, [replace(batch, rejects=())])
-    if kept.repeated:
-        return Loaded(0, batch.records, len(reasons), reasons)
-    return Loaded(kept.stored - known, known, kept.rejected + len(reasons), reasons)
+        known = await _known(tx, keys)
+        new = [piece for piece in keys if piece not in known]
+        if not new:
+            return Loaded(repeated=len(known))
+        batch = _batch(new, now=now)
+        kept = await keep(tx, [replace(batch, rejects=())]) if batch.records else _NOT_KEPT
+    reasons = tuple((new[bad.position].number, bad.reason) for bad in batch.rejects)
+    repeated = len(known) + (batch.records if kept.repeated else 0)
+    return Loaded(kept.stored, repeated, kept.rejected + len(reasons), reasons)
+
+
+async def _known(tx: AsyncSession, keys: dict[Piece, _Key]) -> set[Piece]:
+    """Those that are stored already: they are not given to the store, which would count them."""
+    asked = {
+        "ids": [key.id for key in keys.values()],
+        "moments": [key.ts for key in keys.values()],
+    }
+    places = set((await tx.scalars(_KNOWN, asked)).all())
+    return {piece for place, piece in enumerate(keys, 1) if place in places}
 
 
 def _batch(pieces: Sequence[Piece], *, now: datetime) -> Batch:
@@ -142,14 +152,6 @@ def _batch(pieces: Sequence[Piece], *, now: datetime) -> Batch:
     So records that were deleted since are stored again.
     """
     body = b"\n".join(piece.body for piece in pieces)
-    untimed = any(piece.batch for piece in pieces)
-    batch_id = named("import", pieces[-1].batch) if untimed else None
+    name = next((piece.batch for piece in reversed(pieces) if piece.batch), None)
+    batch_id = None if name is None else named("import", name)
     return accept(Sent(body, BY_LINE[0]), now=now, batch_id=batch_id)
-
-
-async def _count_known(tx: AsyncSession, keys: Collection[_Key]) -> int:
-    """How many of the records are stored already."""
-    known = await tx.scalar(
-        _KNOWN, {"ids": [key.id for key in keys], "moments": [key.ts for key in keys]}
-    )
-    return int(known or 0)
