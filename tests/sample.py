@@ -1,9 +1,11 @@
-"""Two thousand lines of an SSH server's log: a public sample, or lines made up like it."""
+"""Two thousand lines each of several programs' logs: public samples, or lines made up like them."""
 
 import os
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+
+import pytest
 
 NAME = "OpenSSH_2k.log"
 COUNT = 2000
@@ -19,10 +21,18 @@ MESSAGES = (
 )
 
 
-def source() -> Path | None:
+def source(name: str = NAME) -> Path | None:
     """The sample in the folder that ``NOTILOG_TEST_DATA`` names, or beside the clone, if any is."""
     folder = Path(os.environ.get("NOTILOG_TEST_DATA") or BESIDE)
-    return folder / NAME if (folder / NAME).is_file() else None
+    return folder / name if (folder / name).is_file() else None
+
+
+def required(name: str) -> Path:
+    """The public sample of that name; a test that needs it is skipped where there is none."""
+    found = source(name)
+    if found is None:
+        pytest.skip(f"no {name}; NOTILOG_TEST_DATA names the folder of the samples")
+    return found
 
 
 @cache

@@ -1,15 +1,12 @@
 """Accounts and tokens from the command line, on the same verbs as the API's."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from pydantic import SecretStr
 
 from notilog import clock
 from notilog.config import Settings
-from notilog.db import migrate
-from notilog.db.session import close_database, open_database, transaction
-from notilog.errors import Conflict, Invalid
+from notilog.db.session import transaction
+from notilog.errors import Invalid
+from notilog.ops.database import database
 from notilog.users import accounts, changes, passwords, tokens
 from notilog.users.accounts import NewAccount
 from notilog.users.admin import ensure_admin
@@ -20,7 +17,7 @@ from notilog.users.tokens import NewToken
 async def ensure_first_admin(settings: Settings) -> str | None:
     """Make the account ``admin`` when there is none; returns its password if it was generated."""
     named = settings.core.admin_password
-    async with _database(settings):
+    async with database(settings):
         return await ensure_admin(named.get_secret_value() if named else None)
 
 
@@ -32,7 +29,7 @@ async def add_user(settings: Settings, new: NewAccount) -> None:
     """
     secret = new.password
     password_hash = await passwords.hashed(secret.get_secret_value()) if secret else None
-    async with _database(settings), transaction() as tx:
+    async with database(settings), transaction() as tx:
         await accounts.create(tx, new, password_hash=password_hash)
 
 
@@ -48,7 +45,7 @@ async def replace_password(settings: Settings, login: str, password: SecretStr) 
         span = f"{passwords.MINIMAL_LENGTH} to {passwords.MAXIMAL_LENGTH}"
         raise Invalid.field("password", f"must have {span} characters")
     password_hash = await passwords.hashed(secret)
-    async with _database(settings), transaction() as tx:
+    async with database(settings), transaction() as tx:
         await changes.replace_password(tx, login, password_hash=password_hash)
 
 
@@ -59,26 +56,7 @@ async def add_token(settings: Settings, login: str, *, new: NewToken) -> str:
         NotFound: there is no such user.
         Forbidden: it would have a right that the user has not.
     """
-    async with _database(settings), transaction() as tx:
+    async with database(settings), transaction() as tx:
         owner = await accounts.find(tx, login)
         caller = Caller(owner.id, owner.login, owner.role, scopes=None, project=None)
         return (await tokens.mint(tx, caller, new=new, now=clock.now())).token
-
-
-@asynccontextmanager
-async def _database(settings: Settings) -> AsyncIterator[None]:
-    await _check_migrated(settings)
-    await open_database(settings)
-    try:
-        yield
-    finally:
-        await close_database()
-
-
-async def _check_migrated(settings: Settings) -> None:
-    revision = await migrate.revision(settings.core.database_url.get_secret_value())
-    if revision != migrate.head():
-        raise Conflict(
-            f"the database is at revision {revision or 'nothing'}, this version of NotiLog needs "
-            f"{migrate.head()}: run `notilog migrate`"
-        )

@@ -2,39 +2,31 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import SecretStr, ValidationError
-from rich.console import Console
-from rich.text import Text
+from pydantic import SecretStr
 
-from notilog import __version__, log_output, settings, sources
-from notilog.config import Settings
+from notilog import __version__, settings
 from notilog.db import migrate
 from notilog.errors import NotilogError
 from notilog.ops import accounts, doctor
 from notilog.ops.banner import first_login
+from notilog.ops.log_commands import logs
 from notilog.ops.probes import Finding
 from notilog.ops.settings_reference import reference
 from notilog.ops.state import end_holder
+from notilog.ops.terminal import STATE, StateDir, loaded, out, refusals
 from notilog.ops.up import Options
 from notilog.ops.up import up as run_platform
 from notilog.users.accounts import Name, NewAccount
 from notilog.users.credentials import issue
 from notilog.users.tokens import NewToken
 
-StateDir = Annotated[
-    Path, typer.Option(envvar=sources.STATE_DIR, help="Where `notilog up` keeps its data.")
-]
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Port of the API.")]
 FlowerPort = Annotated[int, typer.Option(min=1, max=65535, help="Port of Flower.")]
 
-STATE = Path("state")
 HOST = "127.0.0.1"
 PORT = 8000
 FLOWER_PORT = 5555
@@ -50,9 +42,7 @@ user = typer.Typer(help="Accounts.", no_args_is_help=True)
 token = typer.Typer(help="API tokens.", no_args_is_help=True)
 main.add_typer(user, name="user")
 main.add_typer(token, name="token")
-
-out = Console()
-err = Console(stderr=True)
+main.add_typer(logs, name="logs")
 
 
 @main.command()
@@ -79,10 +69,10 @@ def down(state_dir: StateDir = STATE) -> None:
 def migrate_database(state_dir: StateDir = STATE) -> None:
     """Bring the database to the newest revision and make the first administrator."""
     with refusals():
-        loaded = _loaded(state_dir)
-        url = loaded.core.database_url.get_secret_value()
+        found = loaded(state_dir)
+        url = found.core.database_url.get_secret_value()
         before, after = asyncio.run(migrate.upgrade(url))
-        password = asyncio.run(accounts.ensure_first_admin(loaded))
+        password = asyncio.run(accounts.ensure_first_admin(found))
     already = before == after
     out.print(f"the database is at {after}" + (" already" if already else f", was at {before}"))
     if password is not None:
@@ -99,13 +89,13 @@ def examine(
     """Check the configuration and every connection, and say what to do."""
     with refusals():
         try:
-            loaded = _loaded(state_dir)
+            found = loaded(state_dir)
         except NotilogError as error:
             advice = "set it in the environment, .env or notilog.yaml, or run `notilog up` first"
             findings = [Finding("settings", "broken", str(error), advice)]
         else:
             ports = [port, flower_port]
-            findings = asyncio.run(doctor.examine(loaded, state=state_dir, host=host, ports=ports))
+            findings = asyncio.run(doctor.examine(found, state=state_dir, host=host, ports=ports))
     if not doctor.report(findings, out):
         raise typer.Exit(1)
 
@@ -132,7 +122,7 @@ def add_user(
             timezone=timezone,
             role="admin" if admin else "user",
         )
-        asyncio.run(accounts.add_user(_loaded(state_dir), new))
+        asyncio.run(accounts.add_user(loaded(state_dir), new))
     out.print(f"added {login}", highlight=False)
 
 
@@ -147,7 +137,7 @@ def replace_password(
     password = issue("") if generate else _password_given()
     with refusals():
         secret = SecretStr(password)
-        asyncio.run(accounts.replace_password(_loaded(state_dir), login, secret))
+        asyncio.run(accounts.replace_password(loaded(state_dir), login, secret))
     out.print(f"changed the password of {login}", highlight=False)
     if generate:
         out.print(f"password {password} (shown this once)", highlight=False, soft_wrap=True)
@@ -165,7 +155,7 @@ def add_token(
     """Make a token that acts for a person, and print it this once."""
     with refusals():
         new = NewToken.model_validate({"name": name, "scopes": scope, "project": project})
-        made = asyncio.run(accounts.add_token(_loaded(state_dir), login, new=new))
+        made = asyncio.run(accounts.add_token(loaded(state_dir), login, new=new))
     typer.echo(made)
 
 
@@ -179,7 +169,7 @@ def print_settings() -> None:
 def migration(message: str, state_dir: StateDir = STATE) -> None:
     """Write a migration for what changed in the tables' classes."""
     with refusals():
-        url = _loaded(state_dir).core.database_url.get_secret_value()
+        url = loaded(state_dir).core.database_url.get_secret_value()
         asyncio.run(migrate.autogenerate(url, message))
 
 
@@ -187,33 +177,6 @@ def migration(message: str, state_dir: StateDir = STATE) -> None:
 def version() -> None:
     """Print the version."""
     typer.echo(__version__)
-
-
-@contextmanager
-def refusals() -> Iterator[None]:
-    """Turn what was refused into one line in red and exit code 1."""
-    try:
-        yield
-    except ValidationError as error:
-        reasons = (f"{_field(detail['loc'])}: {detail['msg']}" for detail in error.errors())
-        _refuse("; ".join(reasons), error)
-    except NotilogError as error:
-        _refuse(str(error), error)
-
-
-def _refuse(reason: str, error: Exception) -> None:
-    line = " ".join(log_output.masked(reason).split())
-    err.print(Text(f"notilog: {line}", style="bold red"), soft_wrap=True)
-    raise typer.Exit(1) from error
-
-
-def _field(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in location)
-
-
-def _loaded(state: Path) -> Settings:
-    """The settings, with those that `up` made up for its embedded servers."""
-    return settings.load(assumed=sources.assumed(state))
 
 
 def _password_given() -> str:
