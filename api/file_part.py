@@ -89,9 +89,7 @@ def _part(asked: str | None, size: int) -> range | None:
 async def _blocks(descriptor: int, part: range) -> AsyncIterator[bytes]:
     at = part.start
     while at < part.stop:
-        block = await asyncio.to_thread(
-            os.pread, descriptor, min(_BLOCK, part.stop - at), at
-        )
+        block = await asyncio.to_thread(os.pread, descriptor, min(_BLOCK, part.stop - at), at)
         if not block:
             raise EOFError("the file was cut while it was being sent")
         at += len(block)

@@ -22,9 +22,7 @@ MayRead = Annotated[Caller, Depends(scoped("logs:read"))]
 async def list_files(
     *,
     caller: MayRead,
-    prefix: Annotated[
-        str, Query(max_length=1000, description="how the names begin: `shop/`")
-    ] = "",
+    prefix: Annotated[str, Query(max_length=1000, description="how the names begin: `shop/`")] = "",
     limit: Limit = 100,
     cursor: Annotated[str | None, Query(max_length=2000)] = None,
 ) -> Page[LogFile]:

@@ -25,6 +25,4 @@ class LogFile(BaseModel):
 
     @classmethod
     def of(cls, file: reading.LogFile) -> Self:
-        return cls(
-            name=file.name, size=file.size, modified=file.modified, archived=file.archived
-        )
+        return cls(name=file.name, size=file.size, modified=file.modified, archived=file.archived)

@@ -1,7 +1,7 @@
-"""Formats of lines: JSON, tab-separated, or as a template says. One record is always one line.
+r"""Formats of lines: JSON, tab-separated, or as a template says. One record is always one line.
 
-Whatever could end a line, divide its columns, or command a terminal is written as an escape: in JSON
-as JSON has it, else ``\\n``, ``\\t``, ``\\r``, ``\\\\``, ``\\x1b``, ``\\u2028``.
+Whatever could end a line, divide its columns or command a terminal is written as an escape: in
+JSON as JSON has it, else ``\n``, ``\t``, ``\r``, ``\\``, ``\x1b``, ``\u2028``.
 """
 
 import re

@@ -39,7 +39,7 @@ def keys(folder: Folder) -> set[str]:
     """The entries of all files that are being written."""
     try:
         with folder.inside(ENTRIES) as at:
-            return set(os.listdir(at))
+            return set(os.listdir(at))  # noqa: PTH208  a descriptor is no path
     except FileNotFoundError:
         return set()
 

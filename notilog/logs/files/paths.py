@@ -1,8 +1,8 @@
 """Names of files: made from a template and a record's fields, and never leading out of the folder.
 
-A name is relative, its parts divided by ``/``. No value of a record can write ``/``, ``%``, ``@``
-or ``~`` into it, nor a dot where a part begins. So ``@`` marks what NotiLog itself names: files that
-are closed (``cart@20260120T101500Z-001.log``), and those for records beyond the limit of files.
+A name is relative, its parts divided by ``/``. No value of a record brings ``/``, ``@`` or ``~``
+into it, nor a dot where a part begins. So ``@`` marks what NotiLog itself names: files that are
+closed (``cart@20260120T101500Z-001.log``), and those for records beyond the limit of files.
 """
 
 import re

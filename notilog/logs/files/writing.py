@@ -1,4 +1,4 @@
-"""Writing records to their files: each in its format, one append a file for all that came at once."""
+"""Writing records to their files, in their formats: one append a file for all that came at once."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -83,12 +83,12 @@ class Writer:
     def _check_room(self, size: int) -> None:
         kept = self._settings.keep_free_bytes
         if kept and self._folder.free() - size < kept:
-            raise Unavailable(f"the disk of {self._settings.folder} has less than {kept} bytes free")
+            raise Unavailable(
+                f"the disk of {self._settings.folder} has less than {kept} bytes free"
+            )
 
 
-def is_due(
-    file: LiveFile, adding: int = 0, *, settings: FilesSettings, now: datetime
-) -> bool:
+def is_due(file: LiveFile, adding: int = 0, *, settings: FilesSettings, now: datetime) -> bool:
     """Whether a new file is to be begun before so many bytes are added."""
     size = file.size()
     if not size:
