@@ -1,0 +1,7 @@
+"""Connectors: what is done with records once they are stored. One file each."""
+
+from typing import Final
+
+from notilog.logs.connectors.connector import Kind
+
+CONNECTORS: Final[dict[str, Kind]] = {}
