@@ -20,5 +20,6 @@ beat_schedule: dict[str, dict[str, Any]] = {
     "listen to Telegram again": _every(10, "bot.reconcile"),
     "follow the rules of time zones": _every(HOUR, "calendar.follow_zone_rules"),
     "forget expired sessions and login attempts": _every(HOUR, "users.forget_expired"),
+    "tidy log files": _every(MINUTE, "logs.tidy_files"),
     "forget old log batches": _every(HOUR, "logs.forget_batches"),
 }

@@ -55,7 +55,7 @@ def _setting(name: str, field: FieldInfo) -> Iterator[str]:
 
 
 def _default(field: FieldInfo) -> str:
-    default = field.get_default(call_default_factory=False)
+    default = field.get_default(call_default_factory=True, validated_data={})
     if default is None or field.is_required():
         return ""
     if isinstance(default, SecretStr):

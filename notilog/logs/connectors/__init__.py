@@ -2,6 +2,9 @@
 
 from typing import Final
 
+from notilog.logs.connectors import files
 from notilog.logs.connectors.connector import Kind
 
-CONNECTORS: Final[dict[str, Kind]] = {}
+CONNECTORS: Final[dict[str, Kind]] = {
+    "files": files.KIND,
+}

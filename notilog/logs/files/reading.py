@@ -15,6 +15,7 @@ from notilog.errors import Forbidden, Invalid, NotFound
 from notilog.logs.files import live, paths
 from notilog.logs.files.folder import Folder
 from notilog.logs.files.settings import FilesSettings
+from notilog.logs.limits import LogsSettings
 from notilog.users.caller import Caller
 
 _NO_FILE: Final = frozenset(
@@ -59,6 +60,8 @@ def listing(caller: Caller, *, prefix: str, limit: int, cursor: str | None) -> F
     """
     settings = config.section(FilesSettings)
     folder = Folder(Path(settings.folder))
+    if not _are_on():
+        return Found([], None)
     after = None if cursor is None else _place(cursor)
     files: list[LogFile] = []
     for name in _names(folder, _bounds(caller, settings), prefix):
@@ -83,6 +86,8 @@ def opened(caller: Caller, name: str) -> Opened:
     """
     settings = config.section(FilesSettings)
     bounds = _bounds(caller, settings)
+    if not _are_on():
+        raise NotFound("no files are written here: `files` is none of the connectors")
     if not name.startswith(bounds):
         raise Forbidden(f"your token is bound to project {caller.project}")
     descriptor = _opened(Folder(Path(settings.folder)), name)
@@ -93,6 +98,10 @@ def opened(caller: Caller, name: str) -> Opened:
         os.close(descriptor)
         raise
     return Opened(file, descriptor, f'"{state.st_ino:x}-{state.st_mtime_ns:x}-{file.size:x}"')
+
+
+def _are_on() -> bool:
+    return "files" in config.section(LogsSettings).connectors
 
 
 def _bounds(caller: Caller, settings: FilesSettings) -> str:
