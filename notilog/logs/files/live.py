@@ -15,6 +15,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Final
 
+from notilog import clock
 from notilog.errors import Unavailable
 from notilog.logs.files import paths
 from notilog.logs.files.folder import Folder
@@ -140,7 +141,7 @@ def held(folder: Folder, name: str) -> Iterator[LiveFile]:
     """
     with _locked(folder, key(name)) as entry:
         if not os.fstat(entry).st_size:
-            first = _HEAD.pack(_MAGIC, _WHOLE, time.time())
+            first = _HEAD.pack(_MAGIC, _WHOLE, clock.now().timestamp())
             os.pwrite(entry, first + name.encode(), 0)
         yield LiveFile(folder, name, entry)
 
@@ -213,9 +214,9 @@ def _is_named(entry: int, entry_key: str, at: int) -> bool:
 def _journal(entry: int) -> tuple[int, float]:
     content = os.pread(entry, _HEAD.size, 0)
     if len(content) < _HEAD.size:
-        return _WHOLE, time.time()
+        return _WHOLE, clock.now().timestamp()
     magic, before, begun_at = _HEAD.unpack(content)
-    return (before, begun_at) if magic == _MAGIC else (_WHOLE, time.time())
+    return (before, begun_at) if magic == _MAGIC else (_WHOLE, clock.now().timestamp())
 
 
 def _write(descriptor: int, data: bytes) -> None:

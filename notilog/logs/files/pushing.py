@@ -4,6 +4,7 @@ What became of it is remembered in a hidden file beside it. A file is not kept f
 never takes it: its age and the room it takes count as those of any other.
 """
 
+import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -70,23 +71,25 @@ async def push(folder: Folder, names: Sequence[str], settings: FilesSettings, no
     client = outbound.Client(_Http(settings.push_timeout, settings.push_allow_private))
     pushed = 0
     try:
-        for name in names:
-            before = outcome(folder, name)
-            if not before.is_due(now):
-                continue
+        for name, before in await asyncio.to_thread(_due, folder, names, now):
             try:
                 await _send(client, folder, name, settings)
             except FileNotFoundError:
                 continue  # deleted meanwhile
             except SendFailed as error:
-                _remember(folder, name, _failed(before, error, now))
                 log.warning("log_file_not_pushed", file=name, reason=str(error))
+                await asyncio.to_thread(_remember, folder, name, _failed(before, error, now))
                 break
-            _remember(folder, name, Outcome(pushed_at=now))
+            await asyncio.to_thread(_remember, folder, name, Outcome(pushed_at=now))
             pushed += 1
     finally:
         await client.close()
     return pushed
+
+
+def _due(folder: Folder, names: Sequence[str], now: datetime) -> list[tuple[str, Outcome]]:
+    remembered = [(name, outcome(folder, name)) for name in names]
+    return [(name, before) for name, before in remembered if before.is_due(now)]
 
 
 async def _send(

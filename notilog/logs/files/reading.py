@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from notilog import config
-from notilog.errors import Forbidden, Invalid, NotFound
+from notilog.errors import Forbidden, Invalid, NotFound, Unavailable
 from notilog.logs.files import live, paths
 from notilog.logs.files.folder import Folder
 from notilog.logs.files.settings import FilesSettings
@@ -126,7 +126,7 @@ def _names(folder: Folder, bounds: str, prefix: str) -> Iterator[str]:
                 yield name
     except OSError as error:
         if error.errno not in _NO_FILE:
-            raise
+            raise _unreadable(error) from error
 
 
 def _looked_at(folder: Folder, name: str) -> LogFile:
@@ -146,8 +146,12 @@ def _opened(folder: Folder, name: str) -> int:
         raise NotFound(f"there is no file {name!r}") from error
     except OSError as error:
         if error.errno not in _NO_FILE and not isinstance(error, IsADirectoryError):
-            raise
+            raise _unreadable(error) from error
         raise NotFound(f"there is no file {name!r}") from error
+
+
+def _unreadable(error: OSError) -> Unavailable:
+    return Unavailable(f"the log files cannot be read: {error.strerror}")
 
 
 def _described(name: str, descriptor: int) -> LogFile:
