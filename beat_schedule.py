@@ -21,6 +21,7 @@ beat_schedule: dict[str, dict[str, Any]] = {
     "follow the rules of time zones": _every(HOUR, "calendar.follow_zone_rules"),
     "forget expired sessions and login attempts": _every(HOUR, "users.forget_expired"),
     "watch the alerts": _every(5, "logs.watch_alerts"),
+    "tidy log files": _every(MINUTE, "logs.tidy_files"),
     "forget old log batches": _every(HOUR, "logs.forget_batches"),
     "make partitions ahead": _every(HOUR, "logs.make_partitions"),
     "index closed partitions": _every(MINUTE, "logs.index_closed"),

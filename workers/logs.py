@@ -5,6 +5,7 @@ from notilog.db.session import transaction
 from notilog.logs import counts, handing, indexing, partitions, retention, store
 from notilog.logs.alerts import watch
 from notilog.logs.connectors import CONNECTORS
+from notilog.logs.files import tidying
 from notilog.logs.limits import LogsSettings
 from workers.app import app
 
@@ -50,3 +51,9 @@ async def retry_connectors() -> None:
 @app.task(name="logs.watch_alerts")
 async def watch_alerts() -> None:
     await watch.watch(clock.now())
+
+
+@app.task(name="logs.tidy_files")
+async def tidy_files() -> None:
+    if "files" in config.section(LogsSettings).connectors:
+        await tidying.tidy(clock.now())

@@ -89,6 +89,8 @@ ENDPOINTS = [
     Endpoint("POST", "/channels/{kind}/test", (401, 403, 403, 200), {"to": "ann"}),
     Endpoint("POST", "/channels/telegram/link", (401, 409, 403, 409)),
     Endpoint("POST", "/logs", (401, 202, 403, 202), RECORD),
+    Endpoint("GET", "/logs/files", (401, 200, 403, 200)),
+    Endpoint("GET", "/logs/files/{name:path}", (401, 404, 403, 404)),
     Endpoint("GET", "/logs", (401, 200, 403, 200)),
     Endpoint("DELETE", "/logs", (401, 403, 403, 200), query="project=shop"),
     Endpoint("GET", "/logs/histogram", (401, 200, 403, 200)),

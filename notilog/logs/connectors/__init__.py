@@ -2,9 +2,10 @@
 
 from typing import Final
 
-from notilog.logs.connectors import alerts
+from notilog.logs.connectors import alerts, files
 from notilog.logs.connectors.connector import Kind
 
 CONNECTORS: Final[dict[str, Kind]] = {
     "alerts": alerts.KIND,
+    "files": files.KIND,
 }
