@@ -85,7 +85,7 @@ def _jsonb(value: object) -> str:
     """A value as PostgreSQL writes it, which keeps keys by length and no exponents."""
     match value:
         case float():
-            return format(Decimal(repr(value)), "f")
+            return format(Decimal(repr(value + 0.0)), "f")  # which has no negative zero
         case list():
             return f"[{', '.join(map(_jsonb, value))}]"
         case dict():

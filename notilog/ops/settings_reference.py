@@ -55,8 +55,10 @@ def _setting(name: str, field: FieldInfo) -> Iterator[str]:
 
 
 def _default(field: FieldInfo) -> str:
-    default = field.get_default(call_default_factory=False)
-    if default is None or field.is_required():
+    if field.is_required():
+        return ""
+    default = field.get_default(call_default_factory=True)
+    if default is None:
         return ""
     if isinstance(default, SecretStr):
         return default.get_secret_value()

@@ -93,7 +93,8 @@ def records_of(published: Published) -> list[StoredRecord]:
         ValueError: it is damaged.
     """
     encoding = published.about.get(_ENCODING, "")
-    return records_in(unsealed(Message(ROWS, published.payload, encoding)))
+    rows, _ = unsealed(Message(ROWS, published.payload, encoding))
+    return records_in(rows)
 
 
 def _sealed(batches: Sequence[Handed]) -> list[Message]:
