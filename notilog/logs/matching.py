@@ -35,14 +35,22 @@ class Pattern:
         return self._compiled.search(text) is not None
 
 
-def matches(filters: Filters, record: StoredRecord) -> bool:
-    """Whether `notilog.logs.search` would find the record with these filters.
+def check(filters: Filters) -> None:
+    """Refuse filters that `matches` cannot judge.
 
     Raises:
         Invalid: a level is unknown; or words are asked for, which only the database can judge.
     """
     if filters.words:
         raise Invalid.field("q", "only stored records are searched for words")
+    for field in ("level", "min_level"):
+        level = getattr(filters, field)
+        if level is not None:
+            _number(field, level)
+
+
+def matches(filters: Filters, record: StoredRecord) -> bool:
+    """Whether `notilog.logs.search` would find the record with these filters, which are checked."""
     return (
         _is(filters.project, record.project)
         and _is(filters.module, record.module)

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from time import monotonic
 from typing import Final
 from uuid import UUID
 
@@ -29,19 +28,18 @@ from notilog.logs import console
 from notilog.logs.connectors import live
 from notilog.logs.console import Formatter
 from notilog.logs.looks import ConsoleSettings
-from notilog.logs.matching import Pattern, matches
+from notilog.logs.matching import Pattern, check, matches
 from notilog.logs.search import Filters, search
 from notilog.logs.stored import StoredRecord
 from notilog.logs.tables import LogRecordRow
 from notilog.realtime import topics
-from notilog.realtime.topics import STALE, Client, Place
+from notilog.realtime.topics import Client, Place
 from notilog.users.caller import Caller
 
 STDOUT: Final = 1
 LOOKS: Final = f"{PREFIX}LOGS__CONSOLE"
 WAIT: Final = 1.0
 PAUSE: Final = 0.5
-LISTEN_EVERY: Final = 60.0
 PAGE: Final = 1000
 LOOKED_AT: Final = 20_000
 """Most stored records that are looked at for those whose message has the pattern."""
@@ -76,6 +74,7 @@ def tail(settings: Settings, wanted: Wanted) -> None:
         Invalid: a filter is not understood.
         Unavailable: the database or Redis does not answer at the start.
     """
+    check(wanted.filters)
     try:
         asyncio.run(_run(settings, wanted))
     except (KeyboardInterrupt, BrokenPipeError, _ReaderGone):
@@ -97,38 +96,49 @@ def attributes(pairs: Iterable[str]) -> dict[str, str]:
     return found
 
 
-async def _run(settings: Settings, wanted: Wanted) -> None:
-    notices = Console(stderr=True)
+async def follow(settings: Settings, wanted: Wanted, *, output: int, notices: Console) -> None:
+    """Show records on the file descriptor ``output``, with the database open, until cancelled.
+
+    Raises:
+        Unavailable: the database or Redis does not answer at the start.
+    """
     for fallback in settings.fallbacks:
         if fallback.setting.startswith(LOOKS):
             notices.print(Text(str(fallback), style="yellow"), soft_wrap=True)
     client = topics.connect(settings.core.redis_url.get_secret_value())
-    await open_database(settings)
     try:
-        await _Tail(client, _Output(settings, wanted), wanted, notices).follow()
+        await _Tail(client, _Output(settings, wanted, output), wanted, notices).follow()
     finally:
-        await close_database()
         with suppress(RedisError, OSError):
             await client.aclose()
 
 
-class _Output:
-    """Standard output, past Python's buffer."""
+async def _run(settings: Settings, wanted: Wanted) -> None:
+    await open_database(settings)
+    try:
+        await follow(settings, wanted, output=STDOUT, notices=Console(stderr=True))
+    finally:
+        await close_database()
 
-    def __init__(self, settings: Settings, wanted: Wanted) -> None:
+
+class _Output:
+    """A file descriptor, past Python's buffer."""
+
+    def __init__(self, settings: Settings, wanted: Wanted, descriptor: int) -> None:
+        self._descriptor = descriptor
         terminal = Console(no_color=True if wanted.no_color else None)
         looks = settings.section(ConsoleSettings)
         self._encoding = terminal.encoding
         self._formatter = Formatter(looks, colors=console.color_system(terminal))
         self._text = console.as_json if wanted.as_json else self._formatter.text
         self._gone = select.poll()
-        self._gone.register(STDOUT, 0)
+        self._gone.register(descriptor, 0)
 
     def write(self, records: Iterable[StoredRecord]) -> None:
         lines = "".join(f"{self._text(record)}\n" for record in records)
         rest = lines.encode(self._encoding, "backslashreplace")
         while rest:
-            rest = rest[os.write(STDOUT, rest) :]
+            rest = rest[os.write(self._descriptor, rest) :]
 
     def check(self) -> None:
         """End when the reader has gone, though there is nothing to write."""
@@ -147,28 +157,25 @@ class _Tail:
         """What was stored before this instant has been shown."""
 
     async def follow(self) -> None:
+        away = False
         while True:
             try:
-                await self._live(await self._caught_up())
+                place = await topics.start(self._client, live.TOPIC)
+                await self._catch_up()
+                away = False
+                while True:
+                    place = await self._go_on(place)
             except Unavailable as error:
                 if self._up_to is None:
                     raise
-                await self._wait_for_return(error)
-
-    async def _wait_for_return(self, error: Unavailable) -> None:
-        """Wait for Redis; the database is asked when it is there again."""
-        self._say(f"{error}; waiting for it")
-        while True:
-            await asyncio.sleep(PAUSE)
+                if not away:
+                    self._say(f"{error}; waiting for it")
+                away = True
             self._output.check()
-            with suppress(Unavailable):
-                await topics.end(self._client, live.TOPIC)
-                return
+            await asyncio.sleep(PAUSE)
 
-    async def _caught_up(self) -> Place:
-        """Show what is stored and was not shown, and say from where on the topic has more."""
-        await self._listen()
-        place = await topics.end(self._client, live.TOPIC)
+    async def _catch_up(self) -> None:
+        """Show what is stored and was not shown."""
         now = clock.now()
         filters, most = self._wanted.filters, self._wanted.last
         if self._up_to is not None:
@@ -180,31 +187,19 @@ class _Tail:
             self._say(f"more than {most} records came meanwhile; the newest follow")
         self._show(found)
         self._up_to = now
-        return place
 
-    async def _live(self, place: Place) -> None:
-        """Show what is published, until something is missing between two messages."""
-        listened_at = monotonic()
-        while True:
-            self._output.check()
-            if monotonic() - listened_at > LISTEN_EVERY:
-                listened_at = monotonic()
-                if await self._listen():
-                    return
-            now = clock.now()
-            news = await topics.read(self._client, live.TOPIC, place, wait=WAIT)
-            if news.lost:
-                return
-            for published in news.messages:
-                self._show(self._wanted_of(live.records_of(published)))
-            place, self._up_to = news.place, now
-
-    async def _listen(self) -> bool:
-        """Say that we listen; returns whether nobody did."""
-        unheard = await topics.listen(self._client, live.TOPIC)
-        if unheard:
-            await asyncio.sleep(STALE)
-        return unheard
+    async def _go_on(self, place: Place) -> Place:
+        """Show what was published behind the place; returns the place behind that."""
+        self._output.check()
+        now = clock.now()
+        news = await topics.read(self._client, live.TOPIC, place, wait=WAIT)
+        if news.lost:
+            await self._catch_up()
+            return news.place
+        for published in news.messages:
+            self._show(self._wanted_of(live.records_of(published)))
+        self._up_to = now
+        return news.place
 
     def _wanted_of(self, records: Iterable[StoredRecord]) -> Iterator[StoredRecord]:
         filters, pattern = self._wanted.filters, self._wanted.pattern

@@ -1,12 +1,13 @@
 """Topics on Redis: messages in the order of their offsets, for readers that listen now.
 
-A message that nobody would read is not sent: readers say that they listen (`listen`), publishers
+A message that nobody would read is not sent: readers say that they listen by reading, publishers
 ask (`Interest`). What a topic has lost is noticed by its readers, never hidden from them: a Redis
 that was wiped, and a time in which nobody listened, end the topic's epoch.
 """
 
-from collections.abc import Awaitable, Iterator, Mapping
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from secrets import token_hex
 from time import monotonic
@@ -24,7 +25,7 @@ Client = redis.Redis
 STALE: Final = 0.25
 """Seconds for which a publisher may still believe that nobody listens."""
 LISTENS_FOR: Final = 300
-"""Seconds after its last `listen` for which a reader counts as one that listens."""
+"""Seconds after its last `read` for which a reader counts as one that listens."""
 
 _ANSWER_WITHIN: Final = 5.0
 _LONGEST_WAIT: Final = 2.0
@@ -45,21 +46,23 @@ redis.call('EXPIRE', KEYS[1], ARGV[3])
 redis.call('EXPIRE', KEYS[2], ARGV[4])
 return offset
 """
-# KEYS: readers, epoch. ARGV: seconds for each key. Nothing was published while nobody listened.
+# KEYS: readers, epoch, stream. ARGV: a new epoch, seconds for the first two keys. While nobody was
+# known to listen nothing was published, so the first who does begins an epoch.
 _LISTEN: Final = """
-redis.call('EXPIRE', KEYS[2], ARGV[2])
-if redis.call('SET', KEYS[1], 1, 'NX', 'EX', ARGV[1]) then
-  redis.call('DEL', KEYS[2])
-  return 1
+local fresh = redis.call('SET', KEYS[1], 1, 'NX', 'EX', ARGV[2])
+if fresh or redis.call('EXISTS', KEYS[2]) == 0 then
+  redis.call('DEL', KEYS[2], KEYS[3])
+  redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 'offset', 0)
 end
-redis.call('EXPIRE', KEYS[1], ARGV[1])
-return 0
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+redis.call('EXPIRE', KEYS[2], ARGV[3])
+return {fresh and 1 or 0, unpack(redis.call('HMGET', KEYS[2], 'epoch', 'offset'))}
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place in a topic: behind the message of that offset; epoch "" has had none."""
+    """A place in a topic: behind the message of that offset of an epoch."""
 
     epoch: str
     offset: int
@@ -91,7 +94,9 @@ def connect(url: str) -> Client:
     return redis.Redis.from_url(
         url,
         protocol=2,
-        socket_timeout=_ANSWER_WITHIN,
+        # The bounds of `_answered` hold instead: redis-py's own use `asyncio.wait_for`, in which
+        # Python 3.11 forgets a cancellation that comes at the wrong moment.
+        socket_timeout=None,
         socket_connect_timeout=_ANSWER_WITHIN,
         # A connection that broke while it was idle is replaced; a server that is away is reported.
         retry=Retry(NoBackoff(), 1),
@@ -126,52 +131,40 @@ async def publish(
     step = 2 if after_gap else 1
     limits = (keep, _KEPT_FOR, _EPOCH_FOR, step)
     keys = (_stream(topic), _epoch(topic))
-    with _told("publish", topic):
+    async with _answered("publish", topic):
         return int(await _asked(client.eval(_PUBLISH, 2, *keys, token_hex(8), *limits, *fields)))
 
 
-async def listen(client: Client, topic: str) -> bool:
-    """Say that somebody listens, for the next `LISTENS_FOR` seconds.
+async def start(client: Client, topic: str) -> Place:
+    """Begin to listen; returns the place behind the newest message.
 
-    Returns whether nobody did before: then publishers need `STALE` seconds to notice, and every
-    earlier place in the topic has lost messages.
-
-    Raises:
-        Unavailable: Redis does not answer.
-    """
-    with _told("read", topic):
-        keys = (_readers(topic), _epoch(topic))
-        return bool(await _asked(client.eval(_LISTEN, 2, *keys, LISTENS_FOR, _EPOCH_FOR)))
-
-
-async def end(client: Client, topic: str) -> Place:
-    """The place behind the newest message.
+    Whatever happens from now on is published: what happened before is known by the time this
+    returns, so who asks the database afterwards misses nothing between the two.
 
     Raises:
         Unavailable: Redis does not answer.
     """
-    with _told("read", topic):
-        epoch, offset = await _asked(client.hmget(_epoch(topic), ["epoch", "offset"]))
-    return Place((epoch or b"").decode(), int(offset or 0))
+    return await _heard(client, topic, *await _listen(client, topic))
 
 
 async def read(client: Client, topic: str, after: Place, *, wait: float) -> News:
-    """What was published behind ``after``: some messages, the oldest first.
+    """What was published behind ``after``: some messages, the oldest first; keeps listening.
+
+    When messages are missing, what they told must be found elsewhere: the news have a place to go
+    on from, as `start` does.
 
     Args:
         client: of `connect`.
         topic: its name.
-        after: of `end` or of the news before.
+        after: of `start` or of the news before.
         wait: seconds to wait for the first message, two at most; 0 does not wait.
 
     Raises:
         Unavailable: Redis does not answer.
     """
-    newest = await end(client, topic)
-    # A topic that had no message when its end was asked for has an epoch since its first one.
-    another = bool(after.epoch) and newest.epoch != after.epoch
-    if another or newest.offset < after.offset:
-        return News((), newest, lost=True)
+    unheard, newest = await _listen(client, topic)
+    if unheard or newest.epoch != after.epoch or newest.offset < after.offset:
+        return News((), await _heard(client, topic, unheard, newest), lost=True)
     messages = await _behind(client, topic, after.offset, wait=min(wait, _LONGEST_WAIT))
     if not messages:
         return News((), newest, lost=newest.offset > after.offset)
@@ -197,15 +190,33 @@ class Interest:
         now = monotonic()  # before asking: a reader counts on it that nobody believes longer
         if now >= self._until:
             self._known, self._until = False, now + STALE
-            with _told("publish", self._topic):
+            async with _answered("publish", self._topic):
                 self._known = bool(await _asked(self._client.exists(_readers(self._topic))))
         return self._known
+
+
+async def _listen(client: Client, topic: str) -> tuple[bool, Place]:
+    """Say that somebody listens; whether nobody did before, and the place of the newest message."""
+    keys = (_readers(topic), _epoch(topic), _stream(topic))
+    seconds = (LISTENS_FOR, _EPOCH_FOR)
+    async with _answered("read", topic):
+        answer = await _asked(client.eval(_LISTEN, 3, *keys, token_hex(8), *seconds))
+    unheard, epoch, offset = answer
+    return bool(unheard), Place(epoch.decode(), int(offset))
+
+
+async def _heard(client: Client, topic: str, unheard: bool, place: Place) -> Place:  # noqa: FBT001
+    """The place, once every publisher has noticed that somebody listens."""
+    if not unheard:
+        return place
+    await asyncio.sleep(STALE)
+    return (await _listen(client, topic))[1]
 
 
 async def _behind(client: Client, topic: str, offset: int, *, wait: float) -> tuple[Published, ...]:
     block = int(wait * 1000) or None  # to Redis 0 is for ever
     places: dict[Any, Any] = {_stream(topic): f"{offset}-0"}
-    with _told("read", topic):
+    async with _answered("read", topic, within=wait + _ANSWER_WITHIN):
         answer: Any = await client.xread(places, count=_MOST_ENTRIES, block=block)
     return tuple(_published(*entry) for _, found in answer or () for entry in found)
 
@@ -215,15 +226,17 @@ def _published(place: bytes, fields: dict[bytes, bytes]) -> Published:
     return Published(int(place.partition(b"-")[0]), fields.get(_PAYLOAD, b""), about)
 
 
-@contextmanager
-def _told(what: str, topic: str) -> Iterator[None]:
-    """Tell a failure of Redis in our own words."""
+@asynccontextmanager
+async def _answered(
+    what: str, topic: str, *, within: float = _ANSWER_WITHIN
+) -> AsyncIterator[None]:
+    """Tell a failure of Redis, and its silence, in our own words."""
     try:
-        yield
+        async with asyncio.timeout(within):
+            yield
     except (RedisError, OSError, TimeoutError) as error:
-        raise Unavailable(
-            f"cannot {what} topic {topic}: {error or type(error).__name__}"
-        ) from error
+        reason = str(error) or "Redis gives no answer"
+        raise Unavailable(f"cannot {what} topic {topic}: {reason}") from error
 
 
 async def _asked(answer: object) -> Any:

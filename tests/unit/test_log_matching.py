@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from notilog.errors import Invalid
-from notilog.logs.matching import Pattern, matches
+from notilog.logs.matching import Pattern, check
 from notilog.logs.search import Filters
 from notilog.logs.stored import StoredRecord
 
@@ -48,9 +48,10 @@ def test_a_pattern_that_would_take_for_ever_elsewhere_does_not() -> None:
 
 
 def test_what_cannot_be_judged_is_refused() -> None:
-    with pytest.raises(Invalid, match="level"):
-        matches(Filters(level="loud"), RECORD)
-    with pytest.raises(Invalid, match="min_level"):
-        matches(Filters(min_level="loud"), RECORD)
+    check(Filters(level="warn", min_level="20", project="x"))
+    with pytest.raises(Invalid, match="level: no such level"):
+        check(Filters(level="loud"))
+    with pytest.raises(Invalid, match="min_level: no such level"):
+        check(Filters(min_level=""))
     with pytest.raises(Invalid, match="q"):
-        matches(Filters(words="order"), RECORD)
+        check(Filters(words="order"))

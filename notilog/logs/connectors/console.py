@@ -21,8 +21,7 @@ log = structlog.get_logger(__name__)
 WAITING: Final = 64
 """Groups of batches that wait for a slow terminal before what comes is not shown."""
 PATIENCE: Final = 1.0
-_STDOUT: Final = 1
-_NEWLINE: Final = b"\n"
+STDOUT: Final = 1
 
 
 class OnConsole:
@@ -30,7 +29,8 @@ class OnConsole:
 
     durable = False
 
-    def __init__(self) -> None:
+    def __init__(self, output: int = STDOUT) -> None:
+        self._output = output
         console = Console(file=sys.__stdout__)
         self._encoding = console.encoding
         settings = config.section(ConsoleSettings)
@@ -59,7 +59,7 @@ class OnConsole:
         lost = False
         while (batches := self._groups.get()) is not None:
             try:
-                _write(self._text(batches))
+                self._write(self._text(batches))
                 lost = False
             except Exception as error:  # noqa: BLE001  nobody else would hear of it
                 if not lost:
@@ -73,8 +73,7 @@ class OnConsole:
             lines.append(f"({left_out} batches of records were not shown: standard output is slow)")
         return "\n".join((*lines, "")).encode(self._encoding, "backslashreplace")
 
-
-def _write(text: bytes) -> None:
-    """Past Python's buffer, which would keep the lines when the worker is killed."""
-    while text:
-        text = text[os.write(_STDOUT, text) :]
+    def _write(self, text: bytes) -> None:
+        """Past Python's buffer, which would keep the lines when the worker is killed."""
+        while text:
+            text = text[os.write(self._output, text) :]

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from time import monotonic
 from typing import ClassVar, Final
 
 import structlog
@@ -24,11 +23,10 @@ log = structlog.get_logger(__name__)
 TOPIC: Final = "logs"
 PATIENCE: Final = 1.0
 """Seconds that Redis gets for what is handed over at once: storing waits for it."""
-PAUSE: Final = 2.0
-"""Seconds for which a Redis that failed is left alone."""
+PAUSE: Final = 0.5
+"""Seconds between two looks whether Redis is back."""
 
 _ENCODING: Final = "encoding"
-_BATCH: Final = "batch"
 
 
 class LiveSettings(Section):
@@ -50,40 +48,47 @@ class Live:
         self._client = topics.connect(config.current().core.redis_url.get_secret_value())
         self._interest = Interest(self._client, TOPIC)
         self._keep = config.section(LiveSettings).keep
-        self._away = False
-        self._not_before = 0.0
+        self._mending: asyncio.Task[None] | None = None
 
     async def take(self, batches: Sequence[Handed]) -> None:
         """Publish the batches if anybody watches; an outage of Redis is logged once."""
-        if monotonic() < self._not_before:
+        if self._mending is not None:
             return
         try:
             async with asyncio.timeout(PATIENCE):
                 if await self._interest.there():
                     await self._publish(batches)
         except (Unavailable, TimeoutError) as error:
-            if not self._away:
+            if self._mending is None:
                 log.warning("live_records_not_published", reason=str(error) or "no answer in time")
-            self._away, self._not_before = True, monotonic() + PAUSE
+                self._mending = asyncio.create_task(self._mend())
 
     async def close(self) -> None:
+        if self._mending is not None:
+            self._mending.cancel()
         with suppress(RedisError, OSError):
             await self._client.aclose()
 
     async def _publish(self, batches: Sequence[Handed]) -> None:
         for message in await asyncio.to_thread(_sealed, batches):
-            about = {_ENCODING: message.encoding, _BATCH: str(message.id)}
             await topics.publish(
                 self._client,
                 TOPIC,
                 message.body,
-                about=about,
+                about={_ENCODING: message.encoding},
                 keep=self._keep,
-                after_gap=self._away,
             )
-            if self._away:
-                log.info("live_records_published_again")
-            self._away = False
+
+    async def _mend(self) -> None:
+        """Wait for Redis, and leave a gap: who watches finds in the database what is missing."""
+        while True:
+            await asyncio.sleep(PAUSE)
+            with suppress(Unavailable):
+                if await self._interest.there():
+                    await topics.publish(self._client, TOPIC, b"", keep=self._keep, after_gap=True)
+                break
+        self._mending = None
+        log.info("live_records_published_again")
 
 
 def records_of(published: Published) -> list[StoredRecord]:
@@ -92,6 +97,8 @@ def records_of(published: Published) -> list[StoredRecord]:
     Raises:
         ValueError: it is damaged.
     """
+    if not published.payload:
+        return []
     encoding = published.about.get(_ENCODING, "")
     rows, _ = unsealed(Message(ROWS, published.payload, encoding))
     return records_in(rows)
