@@ -19,7 +19,9 @@ from notilog.logs.tables import LogCountRow, LogRecordRow
 from notilog.users.caller import Caller
 
 _WORDS: Final = text("'simple'::regconfig")
-_TEXTS: Final = (
+LONGEST_NUMBER: Final = 17
+"""Digits of an attribute that is asked for as a number: those that a float holds."""
+TEXTS: Final = (
     *("host", "service", "environment", "logger"),
     *("trace_id", "span_id", "request_id"),
 )
@@ -56,7 +58,7 @@ class Filters:
     @property
     def are_counted(self) -> bool:
         """Whether what is counted beside the records is enough to count what they ask for."""
-        return not (self.words or self.attrs or any(getattr(self, name) for name in _TEXTS))
+        return not (self.words or self.attrs or any(getattr(self, name) for name in TEXTS))
 
 
 def conditions(filters: Filters, caller: Caller) -> list[ColumnElement[bool]]:
@@ -74,7 +76,7 @@ def conditions(filters: Filters, caller: Caller) -> list[ColumnElement[bool]]:
     if filters.words:
         words = func.websearch_to_tsquery(_WORDS, filters.words)
         wanted.append(func.to_tsvector(_WORDS, row.message).bool_op("@@")(words))
-    for name in _TEXTS:
+    for name in TEXTS:
         value = getattr(filters, name)
         if value is not None:
             wanted.append(getattr(row, name) == value)
@@ -129,16 +131,16 @@ def _attribute(name: str, value: str) -> ColumnElement[bool]:
 
     Containment is what the index knows.
     """
-    meant: list[Any] = [value]
+    return or_(*(LogRecordRow.attrs.contains({name: one}) for one in meanings(value)))
+
+
+def meanings(value: str) -> list[Any]:
+    """What an attribute may be that is asked for by a text: that text, a number, true or false."""
     try:
-        other = msgspec.json.decode(value)
+        other = msgspec.json.decode(value) if len(value) <= LONGEST_NUMBER else None
     except msgspec.DecodeError:
-        pass
-    else:
-        if not isinstance(other, str | list | dict):
-            meant.append(other)
-    attrs = LogRecordRow.attrs
-    return or_(*(attrs.contains({name: one}) for one in meant))
+        return [value]
+    return [value, other] if isinstance(other, int | float) else [value]
 
 
 def _level(name: str, value: str) -> int:

@@ -13,6 +13,7 @@ MIB = 1024 * KIB
 
 
 DEFAULT = "default"
+ConnectorName = Literal["files", "console", "alerts", "live"]
 
 
 class Retention(BaseModel):
@@ -76,8 +77,8 @@ class LogsSettings(Section):
     audit_days: int = Field(
         365, ge=1, le=36_500, description="days for which edits and deletions are remembered"
     )
-    connectors: list[Literal["files", "console", "alerts", "live"]] = Field(
-        default_factory=list,
+    connectors: list[ConnectorName] = Field(
+        default=["alerts", "live"],
         description="what else is done with stored records: files, console, alerts, live",
     )
     connector_timeout: float = Field(

@@ -60,7 +60,8 @@ def _default(field: FieldInfo) -> str:
         return ""
     if isinstance(default, SecretStr):
         return default.get_secret_value()
-    return default if isinstance(default, str) else json.dumps(default)
+    plain = isinstance(default, str) and default == default.strip()
+    return str(default) if plain else json.dumps(default)
 
 
 def _title(room: type[Section]) -> str:

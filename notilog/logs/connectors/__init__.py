@@ -2,10 +2,12 @@
 
 from typing import Final
 
-from notilog.logs.connectors import alerts, files
+from notilog.logs.connectors import alerts, console, files, live
 from notilog.logs.connectors.connector import Kind
 
 CONNECTORS: Final[dict[str, Kind]] = {
     "alerts": alerts.KIND,
+    "console": console.KIND,
     "files": files.KIND,
+    "live": live.KIND,
 }
