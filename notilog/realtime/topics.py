@@ -33,6 +33,8 @@ _KEPT_FOR: Final = 900
 _EPOCH_FOR: Final = 86_400
 _MOST_ENTRIES: Final = 20
 _PAYLOAD: Final = b"payload"
+_EPOCH: Final = b"epoch"
+_Entry = tuple[bytes, dict[bytes, bytes]]
 
 # KEYS: stream, epoch. ARGV: a new epoch, most entries, seconds for each key, how far the offset
 # moves, then the fields. Offsets have no holes, so that a reader can tell what it has missed.
@@ -40,11 +42,12 @@ _PUBLISH: Final = """
 if redis.call('HSETNX', KEYS[2], 'epoch', ARGV[1]) == 1 then
   redis.call('DEL', KEYS[1])
 end
-local offset = redis.call('HINCRBY', KEYS[2], 'offset', ARGV[5])
-redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], offset .. '-0', unpack(ARGV, 6))
+local epoch = redis.call('HGET', KEYS[2], 'epoch')
+local place = redis.call('HINCRBY', KEYS[2], 'offset', ARGV[5]) .. '-0'
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], place, 'epoch', epoch, unpack(ARGV, 6))
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 redis.call('EXPIRE', KEYS[2], ARGV[4])
-return offset
+return redis.call('HGET', KEYS[2], 'offset')
 """
 # KEYS: readers, epoch, stream. ARGV: a new epoch, seconds for the first two keys. While nobody was
 # known to listen nothing was published, so the first who does begins an epoch.
@@ -165,10 +168,13 @@ async def read(client: Client, topic: str, after: Place, *, wait: float) -> News
     unheard, newest = await _listen(client, topic)
     if unheard or newest.epoch != after.epoch or newest.offset < after.offset:
         return News((), await _heard(client, topic, unheard, newest), lost=True)
-    messages = await _behind(client, topic, after.offset, wait=min(wait, _LONGEST_WAIT))
-    if not messages:
+    entries = await _behind(client, topic, after.offset, wait=min(wait, _LONGEST_WAIT))
+    if not entries:
         return News((), newest, lost=newest.offset > after.offset)
-    place = Place(newest.epoch, messages[-1].offset)
+    if any(fields.get(_EPOCH, b"").decode() != after.epoch for _, fields in entries):
+        return News((), await start(client, topic), lost=True)
+    messages = tuple(_published(*entry) for entry in entries)
+    place = Place(after.epoch, messages[-1].offset)
     return News(messages, place, lost=messages[0].offset > after.offset + 1)
 
 
@@ -213,16 +219,16 @@ async def _heard(client: Client, topic: str, unheard: bool, place: Place) -> Pla
     return (await _listen(client, topic))[1]
 
 
-async def _behind(client: Client, topic: str, offset: int, *, wait: float) -> tuple[Published, ...]:
+async def _behind(client: Client, topic: str, offset: int, *, wait: float) -> list[_Entry]:
     block = int(wait * 1000) or None  # to Redis 0 is for ever
     places: dict[Any, Any] = {_stream(topic): f"{offset}-0"}
     async with _answered("read", topic, within=wait + _ANSWER_WITHIN):
         answer: Any = await client.xread(places, count=_MOST_ENTRIES, block=block)
-    return tuple(_published(*entry) for _, found in answer or () for entry in found)
+    return [entry for _, found in answer or () for entry in found]
 
 
 def _published(place: bytes, fields: dict[bytes, bytes]) -> Published:
-    about = {name.decode(): text.decode() for name, text in fields.items() if name != _PAYLOAD}
+    about = {n.decode(): v.decode() for n, v in fields.items() if n not in {_PAYLOAD, _EPOCH}}
     return Published(int(place.partition(b"-")[0]), fields.get(_PAYLOAD, b""), about)
 
 

@@ -1,7 +1,6 @@
 """A record that has just arrived matches filters exactly when the search would find it."""
 
 import json
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -19,7 +18,7 @@ from notilog.users.caller import Caller
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ADMIN = Caller(UUID(int=0), "admin", "admin", scopes=None, project=None)
-VALUES: Sequence[Any] = (
+VALUES: tuple[Any, ...] = (
     *("text", "", "18", "true", 'a "b" \\ \n\t é 🎉'),
     *(18, -1, 0, 12345678901234567890123, 2.5, 1.0, -0.0, 1e30, 1.5e-7, 1e-300),
     *(True, False, None),

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -15,6 +14,7 @@ import redis
 
 from notilog import clock
 from notilog import settings as schema
+from notilog.config import Settings
 from notilog.db.session import close_database, open_database, transaction
 from notilog.errors import Invalid, Unavailable
 from notilog.logs import partitions
@@ -23,14 +23,14 @@ from notilog.logs.connectors.live import Live
 from notilog.logs.filters import Filters
 from notilog.logs.intake import Sent, accept
 from notilog.logs.store import keep
-from notilog.ops.tail import attributes
+from notilog.ops.tail import Wanted, attributes, tail
 from tests.integration.conftest import Person
 from tests.integration.log_traffic import Broker, Stored, record
 from tests.integration.tailing import command, tailing
 from tests.integration.waiting import until
 from tests.servers import redis as redis_server
 from tests.servers import worker as servers
-from tests.servers.command import NOTILOG, assert_refused, run
+from tests.servers.command import NOTILOG
 
 
 class Storing:
@@ -74,18 +74,18 @@ async def test_stored_records_come_first_then_those_that_arrive(
             return stored.count() == 20
 
         await until(all_stored)
-        with command(tmp_path, "--json", "-n", "3") as tail:
+        with command(tmp_path, "--json", "-n", "3") as program:
             begin = ["old 17", "old 18", "old 19"]
-            await tail.shown.wait_for(*begin)
+            await program.shown.wait_for(*begin)
             answer = await ann.api.post("logs", json=record("from the API", attrs={"order": 18}))
             assert answer.status_code == 202
-            await tail.shown.wait_for(*begin, "from the API")
+            await program.shown.wait_for(*begin, "from the API")
             newer = [f"newer {number}" for number in range(300)]
             broker.publish(json.dumps([record(message) for message in newer]).encode())
-            await tail.shown.wait_for(*begin, "from the API", *newer)
-            assert tail.interrupt() == 0
-            assert tail.err.read_text() == ""
-    shown = tail.shown.records()[3]
+            await program.shown.wait_for(*begin, "from the API", *newer)
+            assert program.interrupt() == 0
+            assert program.err.read_text() == ""
+    shown = program.shown.records()[3]
     assert (shown["level"], shown["project"], shown["attrs"]) == ("info", "shop", {"order": 18})
 
 
@@ -164,10 +164,10 @@ async def test_it_ends_when_its_reader_does(storing: Storing, tmp_path: Path) ->
     process.stderr.close()
 
 
-def test_what_is_not_understood_is_refused(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    settings = {name: value for name, value in os.environ.items() if name.startswith("NOTILOG_")}
-    refused = run(tmp_path, "tail", "--min-level", "loud", "-n", "0", **settings)
-    assert_refused(refused, "min_level", "no such level")
+def test_what_is_not_understood_is_refused_at_the_start(settings: Settings) -> None:
+    wanted = Wanted(Filters(min_level="loud"), None, last=0, as_json=False, no_color=False)
+    with pytest.raises(Invalid, match="min_level: no such level"):
+        tail(settings, wanted)
     with pytest.raises(Invalid, match="'paid' is not KEY=VALUE"):
         attributes(["a=b", "paid"])
 
@@ -221,9 +221,8 @@ async def test_after_redis_was_wiped_everything_is_shown(
     async with tailing(tmp_path / "out") as shown:
         await storing.take(record("a"))
         await shown.wait_for("a")
-        client = redis.Redis.from_url(redis_url)
-        client.flushall()
-        client.close()
+        with redis.Redis.from_url(redis_url) as client:
+            client.flushall()
         await storing.take(record("b"))
         await storing.take(record("c"))
         await shown.wait_for("a", "b", "c")
