@@ -21,7 +21,8 @@ RUN --mount=type=cache,target=/root/.cache/uv \
         --no-deps .
 
 FROM python:3.13-slim
-RUN useradd --system --uid 10001 --home-dir /var/lib/notilog --create-home notilog
+RUN useradd --system --uid 10001 --home-dir /var/lib/notilog --create-home notilog \
+    && install -d -o notilog -g notilog -m 750 /var/lib/notilog/logs
 COPY --from=build /opt/notilog /opt/notilog
 ENV PATH="/opt/notilog/bin:$PATH" PYTHONUNBUFFERED=1
 WORKDIR /var/lib/notilog

@@ -20,5 +20,12 @@ beat_schedule: dict[str, dict[str, Any]] = {
     "listen to Telegram again": _every(10, "bot.reconcile"),
     "follow the rules of time zones": _every(HOUR, "calendar.follow_zone_rules"),
     "forget expired sessions and login attempts": _every(HOUR, "users.forget_expired"),
+    "watch the alerts": _every(5, "logs.watch_alerts"),
+    "tidy log files": _every(MINUTE, "logs.tidy_files"),
     "forget old log batches": _every(HOUR, "logs.forget_batches"),
+    "make partitions ahead": _every(HOUR, "logs.make_partitions"),
+    "index closed partitions": _every(MINUTE, "logs.index_closed"),
+    "end records that are too old or too many": _every(10 * MINUTE, "logs.end_old_records"),
+    "add up counts of records": _every(2 * MINUTE, "logs.merge_counts"),
+    "give connectors what they could not take": _every(5, "logs.retry_connectors"),
 }

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from time import monotonic
+from time import monotonic, time_ns
 from typing import Annotated, Protocol
 from urllib.parse import urlsplit
 
@@ -23,7 +23,7 @@ from redis.exceptions import RedisError
 from notilog.config import Settings
 from notilog.errors import Unavailable
 from notilog.logs import stream
-from notilog.logs.batch import EXCHANGE, NAME, QUEUE, Message
+from notilog.logs.batch import ACCEPTED_MS, EXCHANGE, NAME, QUEUE, Message
 from notilog.logs.limits import LogsSettings
 
 THREADS = 4
@@ -132,7 +132,7 @@ class _Line:
             mandatory=True,
             content_type=message.type,
             content_encoding=message.encoding or "binary",
-            headers={"records": message.records},
+            headers={"records": message.records, ACCEPTED_MS: time_ns() // 1_000_000},
             message_id=str(message.id),
             confirm_timeout=self._limits.publish_timeout,
         )

@@ -13,12 +13,16 @@ from api.log_publisher import open_log_publisher
 from api.producer import Producer
 from api.readiness import Readiness
 from api.routes import (
+    alert_rules,
     calendars,
     channels,
     deliveries,
     events,
     funcs,
     health,
+    log,
+    log_counts,
+    log_files,
     logs,
     metrics,
     occurrences,
@@ -49,7 +53,12 @@ ROUTERS: list[APIRouter] = [
     deliveries.router,
     channels.router,
     telegram.router,
+    log_files.router,
     logs.router,
+    log_counts.router,
+    logs.one,
+    log.router,
+    alert_rules.router,
     health.router,
     metrics.router,
 ]

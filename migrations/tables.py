@@ -5,9 +5,10 @@ from notilog.calendar import tables as calendar
 from notilog.db.base import Row
 from notilog.leases import tables as leases
 from notilog.logs import tables as logs
+from notilog.logs.alerts import tables as alerts
 from notilog.metrics import tables as metrics
 from notilog.notifications import tables as notifications
 from notilog.users import tables as users
 
-ROOMS = (users, leases, metrics, notifications, logs, calendar, bot)
+ROOMS = (users, leases, metrics, notifications, logs, alerts, calendar, bot)
 metadata = Row.metadata

@@ -194,21 +194,19 @@ def named_in(sections: Sequence[type[Section]], *, state: Path | None = None) ->
 
 
 def _schema(sections: Sequence[type[Section]]) -> type[Core]:
-    nested: dict[str, Any] = {}
-    for kind in sections:
-        *parents, name = kind.section.split(".")
-        level = nested
-        for parent in parents:
-            level = level.setdefault(parent, {})
-        level[name] = kind
-    return create_model("Settings", __base__=Core, **_fields("Settings", nested))
+    rooms = {kind.section: kind for kind in sections}
+    return create_model("Settings", __base__=Core, **_fields("", rooms))
 
 
-def _fields(name: str, nested: dict[str, Any]) -> dict[str, Any]:
+def _fields(above: str, rooms: Mapping[str, type[Section]]) -> dict[str, Any]:
+    """The fields below the name ``above``; a room within a room is a field beside its settings."""
+    below = [name.removeprefix(above) for name in rooms if name.startswith(above)]
     fields: dict[str, Any] = {}
-    for key, kind in nested.items():
-        if isinstance(kind, dict):
-            kind = create_model(f"{name}_{key}", __base__=Section, **_fields(key, kind))  # noqa: PLW2901
+    for key in dict.fromkeys(name.partition(".")[0] for name in below):
+        kind = rooms.get(above + key, Section)
+        inner = _fields(f"{above}{key}.", rooms)
+        if inner:
+            kind = create_model(f"Settings_{above}{key}", __base__=kind, **inner)
         fields[key] = (kind, Field(default_factory=kind))
     return fields
 

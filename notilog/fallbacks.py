@@ -53,7 +53,7 @@ def validated(
         except ValidationError as error:
             details = error.errors(include_url=False)
             _refuse(details, without_default)
-            fallbacks += [_drop(schema, raw, detail) for detail in details]
+            fallbacks += _replaced(schema, raw, details)
 
 
 def _instance(schema: type[SchemaT], raw: dict[str, Any]) -> SchemaT:
@@ -73,8 +73,21 @@ def _refuse(details: list[ErrorDetails], without_default: Collection[str]) -> No
         raise ConfigurationError("; ".join(refused))
 
 
-def _drop(schema: type[BaseModel], raw: dict[str, Any], detail: ErrorDetails) -> Fallback:
-    """Remove the refused value from ``raw``, wherever in it the value (or its parent) stands."""
+def _replaced(
+    schema: type[BaseModel], raw: dict[str, Any], details: Sequence[ErrorDetails]
+) -> list[Fallback]:
+    """Remove each refused value from ``raw``, or that of its parents which stands there."""
+    refused: dict[tuple[str, ...], list[ErrorDetails]] = {}
+    for detail in details:
+        refused.setdefault(_path(raw, detail), []).append(detail)
+    outermost = [
+        path for path in refused if not any(path[:n] in refused for n in range(1, len(path)))
+    ]
+    return [_drop(schema, raw, path, refused[path]) for path in outermost]
+
+
+def _path(raw: dict[str, Any], detail: ErrorDetails) -> tuple[str, ...]:
+    """Where the refused value stands in ``raw``, or the list or parent that it is part of."""
     path: list[str] = []
     level: Any = raw
     for part in detail["loc"]:
@@ -82,12 +95,28 @@ def _drop(schema: type[BaseModel], raw: dict[str, Any], detail: ErrorDetails) ->
             break
         path.append(str(part))
         level = level[part]
+    return tuple(path)
+
+
+def _drop(
+    schema: type[BaseModel],
+    raw: dict[str, Any],
+    path: tuple[str, ...],
+    details: Sequence[ErrorDetails],
+) -> Fallback:
     parent = raw
     for part in path[:-1]:
         parent = parent[part]
-    parent.pop(path[-1])
+    value = parent.pop(path[-1])
     field = _field(schema, path)
-    return Fallback(_setting(path), _shown(field, level), _default(field), _reason(detail))
+    reasons = "; ".join(_reason_within(detail, len(path)) for detail in details)
+    return Fallback(_setting(path), _shown(field, value), _default(field), reasons)
+
+
+def _reason_within(detail: ErrorDetails, depth: int) -> str:
+    """Why, with the part of a list or mapping that it is about."""
+    part = ".".join(str(step) for step in detail["loc"][depth:])
+    return f"{part}: {_reason(detail)}" if part else _reason(detail)
 
 
 def _reason(detail: ErrorDetails) -> str:

@@ -8,6 +8,7 @@ from notilog.bot.settings import BotSettings
 from notilog.calendar.reminders import RemindersSettings
 from notilog.config import Section, Settings
 from notilog.db.settings import DatabaseSettings
+from notilog.logs.connectors import CONNECTORS
 from notilog.logs.limits import LogsSettings
 from notilog.notifications.attempts import DeliveriesSettings
 from notilog.notifications.channels import CHANNELS
@@ -30,6 +31,7 @@ SECTIONS: list[type[Section]] = [
     DeliveriesSettings,
     TemplatesSettings,
     LogsSettings,
+    *(connector.settings for connector in CONNECTORS.values()),
     BotSettings,
     *(channel.settings for channel in CHANNELS.values()),
 ]

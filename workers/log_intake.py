@@ -15,10 +15,13 @@ from celery import bootsteps
 
 from notilog import clock, config
 from notilog.db.session import transaction
-from notilog.logs import store
-from notilog.logs.batch import Message
+from notilog.logs import partitions, store
+from notilog.logs.batch import Batch, Message
+from notilog.logs.handing import hand
 from notilog.logs.intake import received
 from notilog.logs.limits import LogsSettings
+from notilog.logs.measures import RECORDS, STORED
+from notilog.logs.store import Kept
 from workers.log_queue import QueueIntake
 from workers.log_stream import StreamIntake
 
@@ -54,19 +57,34 @@ async def commit(messages: Sequence[Message], *, hold: Callable[[], Awaitable[No
     """
     now = clock.now()
     batches = [received(message, now=now) for message in messages]
+    again = {batch.id for batch in batches if batch.again}
     pause = FIRST_PAUSE
     longest_pause = min(LONGEST_PAUSE, config.section(LogsSettings).claim_after / 3)
     while True:
         try:
+            await partitions.ensure(now)
             async with transaction() as tx:
                 kept = await store.keep(tx, batches)
+            # What was stored before this worker got it, but perhaps by one that died then.
+            await hand([batch for batch in batches if batch.id in kept.fresh | again])
         except Exception:
             log.warning("log_store_postponed", batches=len(batches), exc_info=True)
             await asyncio.sleep(pause)
             await hold()
             pause = min(2 * pause, longest_pause)
+            again.update(batch.id for batch in batches)
         else:
             break
+    _measure(batches, kept)
+
+
+def _measure(batches: Sequence[Batch], kept: Kept) -> None:
     if kept.rejected:
         log.warning("log_records_rejected", records=kept.rejected)
+    for outcome in ("stored", "rejected", "repeated"):
+        RECORDS.add(outcome, amount=getattr(kept, outcome))
+    now = clock.now()
+    for batch in batches:
+        if batch.accepted_at is not None:
+            STORED.observe((now - batch.accepted_at).total_seconds())
     log.debug("log_batches_stored", batches=len(batches), records=kept.stored)

@@ -8,6 +8,7 @@ import asyncio
 import threading
 from collections.abc import Coroutine
 from contextlib import suppress
+from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -18,7 +19,7 @@ from kombu.entity import Exchange, Queue
 from kombu.messaging import Consumer
 from kombu.transport.base import Message as Delivered
 
-from notilog.logs.batch import EXCHANGE, QUEUE, ROWS, Message, named
+from notilog.logs.batch import ACCEPTED_MS, EXCHANGE, QUEUE, ROWS, Message, named
 from workers import runtime
 from workers.log_stream import Commit
 
@@ -158,7 +159,17 @@ def _message(delivered: Delivered) -> Message:
         encoding=delivered.content_encoding or "",
         id=_batch_id(delivered.properties.get("message_id"), own=content_type == ROWS),
         records=records if isinstance(records, int) else 0,
+        again=bool(delivered.delivery_info.get("redelivered")),
+        accepted_at=_moment(delivered.headers.get(ACCEPTED_MS)),
     )
+
+
+def _moment(milliseconds: object) -> datetime | None:
+    if not isinstance(milliseconds, int):
+        return None
+    with suppress(ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return None
 
 
 def _batch_id(given: str | None, *, own: bool) -> UUID | None:

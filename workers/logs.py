@@ -2,7 +2,10 @@
 
 from notilog import clock, config
 from notilog.db.session import transaction
-from notilog.logs import store
+from notilog.logs import counts, handing, indexing, partitions, retention, store
+from notilog.logs.alerts import watch
+from notilog.logs.connectors import CONNECTORS
+from notilog.logs.files import tidying
 from notilog.logs.limits import LogsSettings
 from workers.app import app
 
@@ -12,3 +15,45 @@ async def forget_batches() -> None:
     days = config.section(LogsSettings).remember_batches_days
     async with transaction() as tx:
         await store.forget_batches(tx, store.remembered_since(clock.now(), days=days))
+
+
+@app.task(name="logs.make_partitions")
+async def make_partitions() -> None:
+    days = config.section(LogsSettings).partitions_ahead
+    await partitions.make_ahead(clock.now(), days=days)
+
+
+@app.task(name="logs.index_closed")
+async def index_closed() -> None:
+    await indexing.index_closed(clock.now())
+
+
+@app.task(name="logs.end_old_records")
+async def end_old_records() -> None:
+    await retention.enforce(clock.now())
+
+
+@app.task(name="logs.merge_counts")
+async def merge_counts() -> None:
+    more = True
+    while more:
+        async with transaction() as tx:
+            more = await counts.merge(tx, clock.now())
+
+
+@app.task(name="logs.retry_connectors")
+async def retry_connectors() -> None:
+    for name in CONNECTORS:
+        while await handing.retry(name, clock.now()):
+            pass
+
+
+@app.task(name="logs.watch_alerts")
+async def watch_alerts() -> None:
+    await watch.watch(clock.now())
+
+
+@app.task(name="logs.tidy_files")
+async def tidy_files() -> None:
+    if "files" in config.section(LogsSettings).connectors:
+        await tidying.tidy(clock.now())

@@ -1,16 +1,28 @@
 """Log records: sending them, and finding them."""
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 
 from api.deps import scoped
 from api.errors import problems
 from api.log_publisher import ToBroker
-from api.schemas.logs import SENT_RECORDS, Accepted, LogQuery, LogRecord
+from api.schemas.logs import (
+    SENT_RECORDS,
+    Accepted,
+    LogChange,
+    LogEdit,
+    LogFilters,
+    LogQuery,
+    LogRecord,
+    LogsDeleted,
+)
 from api.schemas.pages import Page
 from notilog import clock
-from notilog.db.session import reading
+from notilog.db.session import reading, transaction
+from notilog.instants import Instant
+from notilog.logs import editing
 from notilog.logs.batch import sealed
 from notilog.logs.intake import Sent, accept, refuse_all_bad, repeatable_id, unpacked
 from notilog.logs.search import search
@@ -25,6 +37,11 @@ IdempotencyKey = Annotated[
         max_length=200,
         description="the same records under the same key are stored once",
     ),
+]
+Reader = Annotated[Caller, Depends(scoped("logs:read"))]
+Admin = Annotated[Caller, Depends(scoped("logs:admin"))]
+At = Annotated[
+    Instant | None, Query(alias="ts", description="its time, with which it is found at once")
 ]
 ContentEncoding = Annotated[str, Header(description="gzip or zstd")]
 
@@ -57,7 +74,7 @@ async def send_records(
 @router.get("")
 async def find_records(
     asked: Annotated[LogQuery, Query()],
-    caller: Annotated[Caller, Depends(scoped("logs:read"))],
+    caller: Reader,
 ) -> Page[LogRecord]:
     """Find records, newest first; filter by attributes with `attr.KEY=value`."""
     async with reading() as tx:
@@ -70,3 +87,48 @@ async def find_records(
             cursor=asked.cursor,
         )
     return Page(items=[LogRecord.of(row) for row in found.records], next=found.next)
+
+
+@router.delete("", responses=problems(422))
+async def delete_records(asked: Annotated[LogFilters, Query()], caller: Admin) -> LogsDeleted:
+    """Delete the oldest records that match, up to 10,000; at least one filter is needed."""
+    async with transaction() as tx:
+        gone = await editing.delete_matching(tx, caller, filters=asked.filters, now=clock.now())
+    return LogsDeleted(deleted=gone.records, more=gone.more)
+
+
+one = APIRouter(prefix="/logs", tags=["logs"])
+"""Single records: behind every other path below ``/logs``."""
+
+
+@one.get("/{record_id}", responses=problems(404))
+async def show_record(record_id: UUID, caller: Reader, ts: At = None) -> LogRecord:
+    """One record."""
+    async with reading() as tx:
+        return LogRecord.of(await editing.find(tx, caller, record_id, ts=ts))
+
+
+@one.get("/{record_id}/edits", responses=problems(404))
+async def show_edits(record_id: UUID, caller: Admin) -> list[LogEdit]:
+    """What was done to a record, the newest first; also of one that was deleted."""
+    async with reading() as tx:
+        return [LogEdit.of(row) for row in await editing.history(tx, caller, record_id)]
+
+
+@one.patch("/{record_id}", responses=problems(404))
+async def change_record(
+    record_id: UUID, change: LogChange, caller: Admin, ts: At = None
+) -> LogRecord:
+    """Give a record other values; who did it, and what it was before, is remembered."""
+    async with transaction() as tx:
+        changed = await editing.change(
+            tx, caller, record_id, changes=change.changes, now=clock.now(), ts=ts
+        )
+    return LogRecord.of(changed)
+
+
+@one.delete("/{record_id}", status_code=204, responses=problems(404))
+async def delete_record(record_id: UUID, caller: Admin, ts: At = None) -> None:
+    """Delete a record; who did it, and what it was, is remembered."""
+    async with transaction() as tx:
+        await editing.delete_one(tx, caller, record_id, now=clock.now(), ts=ts)

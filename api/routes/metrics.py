@@ -10,11 +10,13 @@ from api.errors import problems
 from api.exposition import exposed
 from notilog import __version__, clock
 from notilog.db.session import asking
+from notilog.logs.alerts.measures import ALERT_MEASURES
+from notilog.logs.measures import MEASURES as LOG_MEASURES
 from notilog.metrics import stored
 from notilog.metrics.counted import Metric
 from notilog.notifications import measures
 
-METRICS: Final[tuple[Metric, ...]] = measures.MEASURES
+METRICS: Final[tuple[Metric, ...]] = (*ALERT_MEASURES, *LOG_MEASURES, *measures.MEASURES)
 """Every metric of every room."""
 
 router = APIRouter(tags=["health"], dependencies=[Depends(scoped("metrics:read"))])

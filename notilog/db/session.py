@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import psycopg
 from hasql.exceptions import HasqlError
 from psycopg.errors import (
     AdminShutdown,
@@ -109,6 +110,34 @@ async def asking(*, primary: bool) -> AsyncIterator[AsyncSession]:
         raise Unavailable("no primary of the database is known")
     async with _session(read_only=not primary, isolation_level="AUTOCOMMIT") as session:
         yield session
+
+
+@asynccontextmanager
+async def dedicated() -> AsyncIterator[psycopg.AsyncConnection]:
+    """A connection to the primary for what takes long and cannot be part of a transaction.
+
+    Each statement commits by itself and may take as long as it needs; the connection is closed
+    afterwards.
+
+    Raises:
+        Unavailable: no primary answers.
+    """
+    async with asking(primary=True) as tx:
+        connection = await driver_connection(tx)
+        await connection.execute("SET statement_timeout = 0")
+        try:
+            yield connection
+        finally:
+            await (await tx.connection()).invalidate()
+
+
+async def driver_connection(tx: AsyncSession) -> psycopg.AsyncConnection:
+    """The connection of psycopg below a session: SQLAlchemy has no COPY."""
+    raw = await (await tx.connection()).get_raw_connection()
+    driver = raw.driver_connection
+    if not isinstance(driver, psycopg.AsyncConnection):
+        raise TypeError(f"COPY needs psycopg, not {type(driver).__name__}")
+    return driver
 
 
 @asynccontextmanager

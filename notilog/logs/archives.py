@@ -11,14 +11,14 @@ from uuid import UUID
 
 import msgspec
 import zstandard
-from sqlalchemy import ColumnElement, Text, cast, select, text
+from sqlalchemy import Text, cast, select, text
 
 from notilog.db.session import transaction
 from notilog.errors import Invalid
-from notilog.logs import levels, search
+from notilog.logs import levels
+from notilog.logs.filters import Filters, conditions
 from notilog.logs.loading import Piece
 from notilog.logs.rows import COLUMNS
-from notilog.logs.search import Filters
 from notilog.logs.tables import LogRecordRow
 from notilog.logs.text_files import TextFile
 from notilog.users.caller import Caller
@@ -42,17 +42,13 @@ async def lines(filters: Filters) -> AsyncIterator[tuple[int, bytes]]:
     row = LogRecordRow
     columns = [getattr(row, name) for name in COLUMNS if name != "attrs"]
     # As text, which goes into the line as it is.
-    statement = select(*columns, cast(row.attrs, Text)).where(*_conditions(filters))
+    statement = select(*columns, cast(row.attrs, Text)).where(*conditions(filters, _HERE))
     ordered = statement.order_by(row.ts, row.id).execution_options(yield_per=_AT_ONCE)
     async with transaction() as tx:
         await tx.execute(text("SET TRANSACTION READ ONLY"))
         await tx.execute(text("SET LOCAL statement_timeout = 0"))
         async for part in (await tx.stream(ordered)).partitions():
             yield len(part), b"".join(map(_line, part))
-
-
-def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
-    return search._conditions(filters, _HERE)  # noqa: SLF001  the one place that needs it
 
 
 def _line(values: Any) -> bytes:

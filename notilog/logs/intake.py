@@ -3,8 +3,9 @@
 import hashlib
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Final
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from notilog.errors import FieldError, Invalid, TooLarge
 from notilog.logs.batch import JSON, ROWS, Batch, Message, Reject, named, unsealed
 from notilog.logs.limits import LogsSettings
 from notilog.logs.record import BadDocument, BadRecord, Record, record_of, records_of
+from notilog.logs.redaction import Redaction
 from notilog.logs.rows import Packer
 
 BY_LINE: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl")
@@ -36,7 +38,12 @@ class Sent:
 
 
 def accept(
-    sent: Sent, *, now: datetime, batch_id: UUID | None = None, project: str | None = None
+    sent: Sent,
+    *,
+    now: datetime,
+    batch_id: UUID | None = None,
+    project: str | None = None,
+    keep_old: bool = False,
 ) -> Batch:
     """Check every record and make the batch of the good ones; the others are its ``rejects``.
 
@@ -45,6 +52,7 @@ def accept(
         now: the time of records that carry none.
         batch_id: an id of the sender's, under which a repetition is stored once.
         project: the only project that the sender may write to.
+        keep_old: keep the time of records that are older than their project's retention.
 
     Raises:
         Invalid: no record at all, not JSON, or an encoding or type that is not understood.
@@ -57,15 +65,30 @@ def accept(
         raise TooLarge(f"more than {limits.batch_records} records in one batch")
     # A search for one byte costs a tenth of a search for six, and most bodies end it there.
     nul = b"\\" in body and _NUL in body
-    packer = Packer(limits, arrival=now, nul=nul, project=project)
+    redaction = _redaction_of(limits)
+    is_concerned = redaction.concerns(body)
+    packer = Packer(limits, arrival=now, nul=nul, project=project, keep_old=keep_old)
     rejects: list[Reject] = []
     for position, item in enumerate(found):
         try:
-            packer.add(record_of(item) if isinstance(item, bytes) else item)
+            record = record_of(item) if isinstance(item, bytes) else item
+            packer.add(redaction.applied(record) if is_concerned else record)
         except BadRecord as error:
-            rejects.append(Reject(position, str(error), _payload(item)))
+            payload = redaction.payload(_payload(item)) if is_concerned else _payload(item)
+            rejects.append(Reject(position, str(error), payload))
     accepted = len(found) - len(rejects)
-    return Batch(batch_id or uuid7(), accepted, packer.rows(), tuple(rejects))
+    return Batch(
+        batch_id or uuid7(), accepted, packer.rows(), tuple(rejects), counts=packer.counts()
+    )
+
+
+def _redaction_of(limits: LogsSettings) -> Redaction:
+    return _redaction(tuple(limits.redact_fields), tuple(limits.redact_patterns))
+
+
+@cache
+def _redaction(fields: tuple[str, ...], patterns: tuple[str, ...]) -> Redaction:
+    return Redaction(fields, patterns)
 
 
 def refuse_all_bad(batch: Batch) -> None:
@@ -80,16 +103,26 @@ def refuse_all_bad(batch: Batch) -> None:
 
 def received(message: Message, *, now: datetime) -> Batch:
     """The batch in a message from the broker; what cannot be read at all is one reject of it."""
-    batch_id = message.id or uuid7()
     try:
-        if message.type == ROWS:
-            return Batch(batch_id, message.records, unsealed(message))
-        return accept(
-            Sent(message.body, message.type, message.encoding), now=now, batch_id=batch_id
-        )
+        batch = _opened(message, now=now)
     except (Invalid, TooLarge, ValueError) as error:
-        kept = message.body[: config.section(LogsSettings).batch_bytes]
-        return Batch(batch_id, 0, b"", (Reject(0, str(error), kept),))
+        limits = config.section(LogsSettings)
+        kept = _redaction_of(limits).payload(message.body[: limits.batch_bytes])
+        batch = Batch(message.id or uuid7(), 0, b"", (Reject(0, str(error), kept),))
+    return replace(
+        batch,
+        named=message.id is not None,
+        again=message.again,
+        accepted_at=message.accepted_at or now,
+    )
+
+
+def _opened(message: Message, *, now: datetime) -> Batch:
+    if message.type == ROWS:
+        rows, counts = unsealed(message)
+        return Batch(message.id or uuid7(), message.records, rows, counts=counts)
+    sent = Sent(message.body, message.type, message.encoding)
+    return accept(sent, now=now, batch_id=message.id)
 
 
 def repeatable_id(sender: str, project: str | None, key: str, body: bytes) -> UUID:

@@ -154,4 +154,4 @@ def _batch(pieces: Sequence[Piece], *, now: datetime) -> Batch:
     body = b"\n".join(piece.body for piece in pieces)
     name = next((piece.batch for piece in reversed(pieces) if piece.batch), None)
     batch_id = None if name is None else named("import", name)
-    return accept(Sent(body, BY_LINE[0]), now=now, batch_id=batch_id)
+    return accept(Sent(body, BY_LINE[0]), now=now, batch_id=batch_id, keep_old=True)

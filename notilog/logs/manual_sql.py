@@ -17,9 +17,8 @@ from typing import Any, Final
 import psycopg
 from psycopg.errors import QueryCanceled
 
-from notilog.db.session import reading
+from notilog.db.session import driver_connection, reading
 from notilog.errors import Invalid
-from notilog.logs.store import driver_connection
 
 READER: Final = "notilog_log_reader"
 

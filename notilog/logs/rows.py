@@ -24,6 +24,9 @@ COLUMNS: Final = (
     *("host", "service", "environment", "logger"),
     *("trace_id", "span_id", "request_id", "stack_trace", "attrs"),
 )
+ORIGINAL_TS: Final = "original_ts"
+"""The attribute that holds a record's time when it was stored at its arrival instead."""
+YEARS_BEGIN: Final = datetime.min.replace(tzinfo=UTC)
 HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER: Final = b"\xff\xff"
 
@@ -34,11 +37,16 @@ _JSONB: Final = struct.Struct("!ib")
 _JSONB_VERSION: Final = 1
 _COLUMN_COUNT: Final = struct.Struct("!h")
 _NULL: Final = _LENGTH.pack(-1)
+COUNTED_MINUTE: Final = 60_000_000
+"""Microseconds of a minute, by which records are counted."""
+Counts = dict[tuple[int, int, str, str], tuple[int, int]]
+"""Records and their bytes by minute (since 2000), level, project and module."""
 _NO_TRACE: Final = (None,) * 4
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
-_FIRST_DAY: Final = (datetime.min.replace(tzinfo=UTC) - _EPOCH).days
+_FIRST_DAY: Final = (YEARS_BEGIN - _EPOCH).days
 _LAST_DAY: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH).days
-_DAY: Final = 24 * 60 * 60
+_HOUR: Final = 60 * 60
+_DAY: Final = 24 * _HOUR
 _SECOND: Final = 1_000_000
 _COLUMNS: Final = len(COLUMNS)
 _NULLS: Final = _NULL * 4
@@ -51,17 +59,26 @@ class Packer:
     """Makes the rows of one batch; what records share is packed once.
 
     Args:
-        arrival: the time of records that carry none.
+        limits: how large its parts may be, and which times are kept.
+        arrival: the time of records that carry none, or one that is not kept.
         nul: whether a NUL may be in the texts, which are then searched for it.
         project: the only project that records may belong to.
+        keep_old: keep times that are older than the retention.
     """
 
     def __init__(
-        self, limits: LogsSettings, *, arrival: datetime, nul: bool, project: str | None = None
+        self,
+        limits: LogsSettings,
+        *,
+        arrival: datetime,
+        nul: bool,
+        project: str | None = None,
+        keep_old: bool = False,
     ) -> None:
         self._longest = limits.message_bytes
         self._largest_attrs = limits.attrs_bytes
         self._arrival = _ts(arrival)
+        self._kept = _Kept(limits, self._arrival, keep_old=keep_old)
         self._nul = nul
         self._project = project
         self._origins: dict[tuple[str | int, str, str], bytes] = {}
@@ -72,6 +89,7 @@ class Packer:
         self._lower = int.from_bytes(first[_HALF:], "big") & ~_COUNTED
         self._parts: list[bytes] = []
         self._own: set[tuple[int, UUID]] = set()
+        self._tally: dict[tuple[int, bytes], list[int]] = {}
 
     def add(self, record: Record) -> None:
         """Pack one record.
@@ -90,6 +108,11 @@ class Packer:
         if self._nul:
             _refuse_nul(record)
         ts = self._arrival if moment is None else _ts(moment)
+        if not self._kept.earliest <= ts <= self._kept.latest and self._kept.refuses(ts, record):
+            ts, attrs = (
+                self._arrival,
+                {**(attrs or {}), ORIGINAL_TS: record.ts and record.ts.isoformat()},
+            )
         if key is None:
             upper = self._upper
             lower = self._lower = self._lower + 1
@@ -97,21 +120,35 @@ class Packer:
             if (ts, key) in self._own:  # only one could be stored
                 raise BadRecord("id: a record before it has the same id and ts")
             upper, lower = key.bytes[:_HALF], int.from_bytes(key.bytes[_HALF:], "big")
+        packed = self._origins.get(origin) or self._origin(origin)
+        traced = _NULLS if trace == _NO_TRACE else self._trace(trace)
+        extra = _NULL if attrs is None else self._attrs(attrs)
         self._parts += (
             _HEAD.pack(_COLUMNS, 8, ts, 16, upper, lower),
-            self._origins.get(origin) or self._origin(origin),
+            packed,
             _LENGTH.pack(size),
             message,
             self._sources.get(source) or self._source(source),
-            _NULLS if trace == _NO_TRACE else self._trace(trace),
-            _NULL if attrs is None else self._attrs(attrs),
+            traced,
+            extra,
         )
         if key is not None:
             self._own.add((ts, key))
+        counted = self._tally.setdefault((ts // COUNTED_MINUTE, packed), [0, 0])
+        counted[0] += 1
+        counted[1] += size + len(traced) + len(extra)
 
     def rows(self) -> bytes:
         """Every row so far."""
         return b"".join(self._parts)
+
+    def counts(self) -> Counts:
+        """How many records so far, and roughly how many bytes of them."""
+        found: Counts = {}
+        for (minute, packed), (records, size) in self._tally.items():
+            level, project, module = _unpacked(packed)
+            found[minute, level, project, module] = (records, size + records * len(packed))
+        return found
 
     def _origin(self, origin: tuple[str | int, str, str]) -> bytes:
         level, project, module = origin
@@ -140,6 +177,27 @@ class Packer:
         if len(packed) > self._largest_attrs:
             raise BadRecord(f"attrs: larger than {self._largest_attrs} bytes")
         return _JSONB.pack(len(packed) + 1, _JSONB_VERSION) + packed
+
+
+class _Kept:
+    """Which times are kept: not far in the future, and not older than a project's retention."""
+
+    def __init__(self, limits: LogsSettings, arrival: int, *, keep_old: bool) -> None:
+        self._arrival = arrival
+        self._limits = limits
+        self._keep_old = keep_old
+        days = [] if keep_old else [kept for _, kept in limits.retention_days()]
+        self.earliest = arrival - min(days) * _DAY * _SECOND if days else _ts(YEARS_BEGIN)
+        self.latest = arrival + int(limits.future_hours * _HOUR * _SECOND)
+
+    def refuses(self, ts: int, record: Record) -> bool:
+        """Whether a time outside of what every project keeps is too old or too new for this one."""
+        if ts > self.latest:
+            return True
+        if self._keep_old:
+            return False
+        days = self._limits.days_of(record.project)
+        return days is not None and ts < self._arrival - days * _DAY * _SECOND
 
 
 def _ts(moment: datetime) -> int:
@@ -180,6 +238,15 @@ def _texts(value: object) -> Iterator[str]:
     elif isinstance(value, list):
         for inner in value:
             yield from _texts(inner)
+
+
+def _unpacked(origin: bytes) -> tuple[int, str, str]:
+    """Level, project and module of what `Packer` made of them."""
+    _, level = _LEVEL.unpack_from(origin)
+    (length,) = _LENGTH.unpack_from(origin, _LEVEL.size)
+    begin = _LEVEL.size + _LENGTH.size
+    project = origin[begin : begin + length]
+    return level, project.decode(), origin[begin + length + _LENGTH.size :].decode()
 
 
 def split(rows: bytes) -> list[bytes]:

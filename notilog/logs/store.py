@@ -5,20 +5,23 @@ around it are stored.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 import psycopg
 from psycopg.errors import CheckViolation, UniqueViolation
-from sqlalchemy import delete, insert
-from sqlalchemy.dialects.postgresql import insert as insert_or_skip
+from sqlalchemy import delete, insert, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
+from notilog.db.session import driver_connection
 from notilog.instants import OUT_OF_YEARS
 from notilog.logs.batch import Batch
-from notilog.logs.rows import COLUMNS, HEADER, TRAILER, split
+from notilog.logs.counts import COUNTED_FROM, add
+from notilog.logs.rows import COLUMNS, HEADER, TRAILER, Counts, split
+from notilog.logs.stored import counts_in
 from notilog.logs.tables import LogBatchRow, LogRejectRow
 
 _NAMES: Final = ", ".join(COLUMNS)
@@ -28,9 +31,22 @@ _STAGE: Final = (
     "TRUNCATE arriving",
 )
 _COPY_STAGED: Final = f"COPY arriving ({_NAMES}) FROM STDIN (FORMAT BINARY)"
-_FROM_STAGE: Final = (
-    f"INSERT INTO log_records ({_NAMES}) SELECT {_NAMES} FROM arriving ON CONFLICT DO NOTHING"  # noqa: S608
+_FROM_STAGE: Final = f"""
+    WITH put AS (
+        INSERT INTO log_records ({_NAMES}) SELECT {_NAMES} FROM arriving ON CONFLICT DO NOTHING
+        RETURNING log_records.*
+    )
+    {COUNTED_FROM.format("put", sign="")}
+"""  # noqa: S608  names of our own columns
+_REMEMBER: Final = text(
+    """
+    INSERT INTO log_batches (id, records)
+    SELECT id, records FROM unnest(CAST(:ids AS uuid[]), CAST(:records AS int[]))
+        AS arrived (id, records)
+    ON CONFLICT DO NOTHING RETURNING id
+    """
 )
+TOO_FAR_AHEAD: Final = "is too far ahead"
 _LIMIT_EXCEEDED: Final = "54"  # the SQLSTATE class of values that PostgreSQL cannot hold
 
 
@@ -42,6 +58,8 @@ class Kept:
     rejected: int
     repeated: int
     """Batches that had been stored before."""
+    fresh: frozenset[UUID] = field(default=frozenset(), compare=False)
+    """The others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +69,7 @@ class _Piece:
     batch: Batch
     position: int
     rows: bytes
+    counts: Counts = field(default_factory=dict)
 
 
 async def keep(tx: AsyncSession, batches: Sequence[Batch]) -> Kept:
@@ -65,11 +84,19 @@ async def keep(tx: AsyncSession, batches: Sequence[Batch]) -> Kept:
         for batch in fresh
         for reject in batch.rejects
     ]
-    refused += await _copy(tx, [_Piece(batch, 0, batch.rows) for batch in fresh if batch.rows])
+    counts: list[Counts] = []
+    pieces = [_Piece(batch, 0, batch.rows, batch.counts) for batch in fresh if batch.rows]
+    refused += await _copy(tx, pieces, counts)
+    await add(tx, counts)
     if refused:
         await tx.execute(insert(LogRejectRow), refused)
     handed = sum(batch.records + len(batch.rejects) for batch in fresh)
-    return Kept(handed - len(refused), len(refused), len(batches) - len(fresh))
+    return Kept(
+        handed - len(refused),
+        len(refused),
+        len(batches) - len(fresh),
+        frozenset(batch.id for batch in fresh),
+    )
 
 
 async def forget_batches(tx: AsyncSession, before: datetime) -> int:
@@ -89,17 +116,22 @@ async def _not_seen(tx: AsyncSession, batches: Sequence[Batch]) -> list[Batch]:
     """The batches, each once, that are new; they are remembered from now on."""
     # Sorted, so that two workers that got the same batches wait for each other in the same order.
     by_id = {batch.id: batch for batch in sorted(batches, key=lambda batch: batch.id)}
-    rows = [{"id": batch.id, "records": batch.records} for batch in by_id.values()]
-    statement = insert_or_skip(LogBatchRow).on_conflict_do_nothing().returning(LogBatchRow.id)
-    new = await tx.scalars(statement, rows)
-    return [by_id[batch_id] for batch_id in new.all()]
+    named = [batch for batch in by_id.values() if batch.named]
+    values = {
+        "ids": [batch.id for batch in named],
+        "records": [batch.records for batch in named],
+    }
+    new = set(await tx.scalars(_REMEMBER, values)) if named else set()
+    return [batch for batch in by_id.values() if not batch.named or batch.id in new]
 
 
-async def _copy(tx: AsyncSession, pieces: list[_Piece]) -> list[dict[str, object]]:
-    """Store the pieces; returns what the database refused."""
+async def _copy(
+    tx: AsyncSession, pieces: list[_Piece], counts: list[Counts]
+) -> list[dict[str, object]]:
+    """Store the pieces and note how many records they had; returns what the database refused."""
     if not pieces:
         return []
-    reason = await _attempt(tx, pieces)
+    reason = await _attempt(tx, pieces, counts)
     if reason is None:
         return []
     if len(pieces) == 1:
@@ -109,7 +141,10 @@ async def _copy(tx: AsyncSession, pieces: list[_Piece]) -> list[dict[str, object
             return [_reject(piece.batch, piece.position, reason, piece.rows)]
         pieces = [_Piece(piece.batch, position, row) for position, row in enumerate(rows)]
     middle = len(pieces) // 2
-    return [*await _copy(tx, pieces[:middle]), *await _copy(tx, pieces[middle:])]
+    return [
+        *await _copy(tx, pieces[:middle], counts),
+        *await _copy(tx, pieces[middle:], counts),
+    ]
 
 
 def _rows_of(piece: _Piece) -> list[bytes]:
@@ -119,7 +154,7 @@ def _rows_of(piece: _Piece) -> list[bytes]:
         return [piece.rows]  # damaged: it is kept as it is
 
 
-async def _attempt(tx: AsyncSession, pieces: Sequence[_Piece]) -> str | None:
+async def _attempt(tx: AsyncSession, pieces: Sequence[_Piece], counts: list[Counts]) -> str | None:
     """Copy all the pieces or none of them; returns why not, when it is the fault of the rows."""
     connection = await driver_connection(tx)
     try:
@@ -129,6 +164,7 @@ async def _attempt(tx: AsyncSession, pieces: Sequence[_Piece]) -> str | None:
         return await _attempt_with_repeats(connection, pieces)
     except psycopg.Error as error:
         return _reason(error)
+    counts += [piece.counts or counts_in(piece.rows) for piece in pieces]
     return None
 
 
@@ -157,19 +193,11 @@ async def _write(
         await copy.write(TRAILER)
 
 
-async def driver_connection(tx: AsyncSession) -> psycopg.AsyncConnection:
-    """The connection of psycopg below the session: SQLAlchemy has no COPY."""
-    raw = await (await tx.connection()).get_raw_connection()
-    driver = raw.driver_connection
-    if not isinstance(driver, psycopg.AsyncConnection):
-        raise TypeError(f"COPY needs psycopg, not {type(driver).__name__}")
-    return driver
-
-
 def _reason(error: psycopg.Error) -> str:
     """Why the rows were refused; any other failure is raised again."""
-    if isinstance(error, CheckViolation):  # there is only one
-        return f"ts: {OUT_OF_YEARS}"
+    if isinstance(error, CheckViolation):
+        # There is only one check, and else no partition that far ahead.
+        return f"ts: {OUT_OF_YEARS if error.diag.constraint_name else TOO_FAR_AHEAD}"
     of_data = isinstance(error, psycopg.DataError | psycopg.IntegrityError)
     if of_data or (error.sqlstate or "").startswith(_LIMIT_EXCEEDED):
         return error.diag.message_primary or str(error)

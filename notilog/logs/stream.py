@@ -8,6 +8,7 @@ docs/decisions/log-intake-on-redis-streams.md.
 import os
 import socket
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from secrets import token_hex
 from typing import Any, Final
 from uuid import UUID
@@ -85,14 +86,14 @@ class Reader:
         answer: Any = await self._client.xreadgroup(
             GROUP, self._name, {NAME: ">"}, count=count, block=int(wait * 1000)
         )
-        return [entry for _, found in answer or () for entry in _entries(found)]
+        return [entry for _, found in answer or () for entry in _entries(found, again=False)]
 
     async def claim(self, count: int) -> list[Entry]:
         """Entries that another reader has held in silence for too long."""
         answer = await self._client.xautoclaim(
             NAME, GROUP, self._name, self._claim_after, "0-0", count=count
         )
-        return _entries(answer[1])
+        return _entries(answer[1], again=True)
 
     async def hold(self, entries: list[Entry]) -> None:
         """Say that these are still being worked on, so that nobody claims them."""
@@ -121,12 +122,12 @@ class Reader:
                 await self._client.xgroup_delconsumer(NAME, GROUP, reader["name"])
 
 
-def _entries(found: Any) -> list[Entry]:
+def _entries(found: Any, *, again: bool) -> list[Entry]:
     """Entries as messages; one that was deleted meanwhile has no fields."""
-    return [Entry(place, _message(place, fields)) for place, fields in found if fields]
+    return [Entry(place, _message(place, fields, again=again)) for place, fields in found if fields]
 
 
-def _message(place: bytes, fields: dict[bytes, bytes]) -> Message:
+def _message(place: bytes, fields: dict[bytes, bytes], *, again: bool) -> Message:
     """Our own message, or another program's ``XADD notilog.logs * json …``."""
     given = fields.get(b"id", b"")
     own = len(given) == len(UUID(int=0).bytes)
@@ -140,4 +141,11 @@ def _message(place: bytes, fields: dict[bytes, bytes]) -> Message:
         encoding=fields.get(b"encoding", b"").decode(errors="replace"),
         id=batch_id,
         records=int(fields[b"records"]) if own and fields.get(b"records", b"").isdigit() else 0,
+        again=again,
+        accepted_at=_moment(place),
     )
+
+
+def _moment(place: bytes) -> datetime:
+    """When Redis took an entry: the first part of its id, in milliseconds."""
+    return datetime.fromtimestamp(int(place.partition(b"-")[0]) / 1000, UTC)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, SmallInteger, func, text
+from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, SmallInteger, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
@@ -13,12 +13,24 @@ from notilog.db.base import Id, Row
 
 
 class LogRecordRow(Row):
-    """One log line with its fields; ``(ts, id)`` orders the pages of every list."""
+    """One log line with its fields; ``(ts, id)`` orders the pages of every list.
+
+    A partition holds a day, see `notilog.logs.partitions`.
+    """
 
     __tablename__ = "log_records"
     __table_args__ = (
         # What Python cannot read back would end every search that meets it.
         CheckConstraint("ts >= '0001-01-01 00:00+00' AND ts < '10000-01-01 00:00+00'", name="year"),
+        # Cheap to write; it finds a record by its id alone, ids made by others as well.
+        Index(
+            "ix_log_records_id",
+            "id",
+            postgresql_using="brin",
+            postgresql_ops={"id": "uuid_bloom_ops"},
+            postgresql_with={"autosummarize": "on"},
+        ),
+        {"postgresql_partition_by": "RANGE (ts)"},
     )
 
     ts: Mapped[datetime] = mapped_column(primary_key=True)
@@ -46,6 +58,60 @@ class LogBatchRow(Row):
     id: Mapped[Id]
     records: Mapped[int]
     stored_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
+
+
+class LogCountRow(Row):
+    """How many records a minute has of one level, project and module.
+
+    Rows are only added, several for the same, so that nobody waits for another; what was edited or
+    deleted is a negative number. Beat adds up those of past minutes to one, which is ``merged``.
+    """
+
+    __tablename__ = "log_counts"
+    __table_args__ = (
+        Index("ix_log_counts_minute", "minute", postgresql_include=["project", "level", "records"]),
+        Index("ix_log_counts_unmerged", "minute", postgresql_where=text("NOT merged")),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    minute: Mapped[datetime]
+    level: Mapped[int] = mapped_column(SmallInteger)
+    project: Mapped[str]
+    module: Mapped[str]
+    records: Mapped[int]
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    merged: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class LogAuditRow(Row):
+    """Who changed or deleted a record when: what it was before and, unless deleted, after."""
+
+    __tablename__ = "log_audit"
+    __table_args__ = (Index("ix_log_audit_record_id", "record_id"),)
+
+    id: Mapped[Id]
+    record_id: Mapped[UUID]
+    project: Mapped[str]
+    login: Mapped[str]
+    at: Mapped[datetime] = mapped_column(index=True)
+    before: Mapped[dict[str, Any]]
+    after: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+
+
+class LogRetryRow(Row):
+    """A stored batch that a connector could not take, kept until it can."""
+
+    __tablename__ = "log_retries"
+    __table_args__ = (Index("ix_log_retries_attempt_at", "connector", "attempt_at"),)
+
+    id: Mapped[Id]
+    connector: Mapped[str]
+    batch_id: Mapped[UUID]
+    accepted_at: Mapped[datetime]
+    rows: Mapped[bytes]
+    attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
+    attempt_at: Mapped[datetime]
+    last_error: Mapped[str]
 
 
 class LogRejectRow(Row):

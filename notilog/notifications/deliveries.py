@@ -1,7 +1,8 @@
 """Deliveries: what was decided to be sent, to whom, and what became of it.
 
-A decision is taken once: the unique key (event, occurrence, person, channel, offset, instant) makes
-a second one impossible. Sending is the business of ``sending.py``.
+A decision about an event is taken once: the unique key (event, occurrence, person, channel, offset,
+instant) makes a second one impossible. Of others the caller sees to that.
+Sending is the business of ``sending.py``.
 """
 
 from collections.abc import Sequence
@@ -36,12 +37,13 @@ class Decision:
 
     ``missed`` decisions are recorded and never sent; ``content`` is what the message says. A
     reminder has an offset (``before``), the original start of its occurrence, and ``starts_at``,
-    when that begins; it is of no use afterwards. Other messages have none of them. ``channel`` is
-    where it goes unless the person wishes otherwise, and ``held_until`` is set by their wishes.
+    when that begins; it is of no use afterwards. Other messages have none of them, and those that
+    are not about an event have no ``event_id``. ``channel`` is where it goes unless the person
+    wishes otherwise, and ``held_until`` is set by their wishes.
     """
 
     kind: str
-    event_id: UUID
+    event_id: UUID | None
     user_id: UUID
     channel: str
     priority: int
@@ -93,10 +95,8 @@ async def decide(tx: AsyncSession, decisions: Sequence[Decision]) -> int:
     Where and when each is sent follows the person's wishes. The caller wakes the channels that it
     asked for, since it knows which are due soon; those that people chose are woken here.
     """
-    unique = {
-        (d.kind, d.event_id, d.occurrence_start, d.user_id, d.channel, d.before, d.due_at): d
-        for d in await _as_wished(tx, decisions)
-    }
+    arranged = await _as_wished(tx, decisions)
+    unique = {_key(decided, number): decided for number, decided in enumerate(arranged)}
     if not unique:
         return 0
     rows = list(unique.values())
@@ -108,6 +108,13 @@ async def decide(tx: AsyncSession, decisions: Sequence[Decision]) -> int:
     columns["id"] = [uuid7() for _ in rows]
     columns["content"] = [msgspec.json.encode(row.content).decode() for row in rows]
     return _changed(await tx.execute(_DECIDE, columns))
+
+
+def _key(d: Decision, number: int) -> tuple[object, ...]:
+    """What is the same of decisions that are one; without an event each is by itself."""
+    if d.event_id is None:
+        return (number,)
+    return d.kind, d.event_id, d.occurrence_start, d.user_id, d.channel, d.before, d.due_at
 
 
 async def _as_wished(tx: AsyncSession, decisions: Sequence[Decision]) -> list[Decision]:

@@ -21,6 +21,7 @@ RENDERERS: dict[str, Callable[..., Message]] = {
     "invitation": partial(rendering.tidings, kind="invitation"),
     "update": partial(rendering.tidings, kind="update"),
     "cancellation": partial(rendering.tidings, kind="cancellation"),
+    "alert": rendering.alert,
     "test": rendering.trial,
 }
 

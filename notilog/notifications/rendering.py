@@ -7,7 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from notilog.notifications import templates
+from notilog.notifications import alert_texts, templates
 from notilog.notifications.channels.channel import Action, Calendar, Markup, Message
 from notilog.notifications.words import Words, words_of
 
@@ -113,6 +113,30 @@ def tidings(
     )
 
 
+def alert(
+    delivery_id: UUID,
+    content: Mapping[str, Any],
+    *,
+    reader: Reader,
+    due_at: datetime,
+    late: bool,  # noqa: ARG001  # the line has its own time
+) -> Message:
+    """What a rule of alerts has to say; see `notilog.notifications.alert_texts` for ``content``."""
+    words = words_of(reader.language)
+    told = alert_texts.described(content, words, reader.timezone)
+    text, html = _written(("alert",), reader, told.values())
+    return Message(
+        id=delivery_id,
+        kind="alert",
+        title=told.title,
+        text=text,
+        html=html,
+        language=reader.language,
+        due_at=due_at,
+        data=content,
+    )
+
+
 def digest(
     delivery_id: UUID, parts: Sequence[Part], *, reader: Reader, due_at: datetime
 ) -> Message:
@@ -143,6 +167,8 @@ def digest(
 
 
 def _entry(part: Part, words: Words, timezone: str) -> dict[str, str]:
+    if part.kind == "alert":
+        return alert_texts.described(part.content, words, timezone).entry()
     if "start" not in part.content:  # a test message
         return {"name": words.trial_title, "when": words.trial_text, "news": ""}
     described = _described(part.content, words, timezone)

@@ -3,10 +3,33 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+Forms = tuple[str, str, str]
+"""What is said of one, of few and of many."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertWords:
+    """What is said of lines that a rule found; ``units`` are second, minute, hour and day."""
+
+    matched: Forms
+    more: Forms
+    missing: Forms
+    back: str
+    units: tuple[str, str, str, str]
+
+    def duration(self, seconds: float) -> str:
+        """In the largest unit of which it is a whole number."""
+        whole = round(seconds)
+        sizes = zip((DAY, HOUR, MINUTE), reversed(self.units[1:]), strict=True)
+        for size, unit in sizes:
+            if whole and whole % size == 0:
+                return f"{whole // size} {unit}"
+        return f"{seconds:g} {self.units[0]}"
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The words of one language; ``messages`` has the forms for one, few and many."""
+    """The words of one language."""
 
     weekdays: tuple[str, ...]
     months: tuple[str, ...]
@@ -15,8 +38,9 @@ class Words:
     tidings: dict[str, str]
     trial_title: str
     trial_text: str
-    messages: tuple[str, str, str]
+    messages: Forms
     more: str
+    alerts: AlertWords
 
     def moment(self, at: datetime) -> str:
         return f"{self.day(at)}, {at:%H:%M}"
@@ -25,15 +49,21 @@ class Words:
         return f"{self.weekdays[at.weekday()]} {at.day} {self.months[at.month - 1]} {at.year}"
 
     def counted(self, number: int) -> str:
-        """So many messages, in the right form: 1, 21 and 101 have one, 2 to 4 another."""
-        one, few, many = self.messages
-        tens, ones = number // 10 % 10, number % 10
-        if tens == 1:
-            return many.format(number)
-        return (one if ones == 1 else few if ones in FEW else many).format(number)
+        """So many messages."""
+        return form_of(self.messages, number).format(number)
+
+
+def form_of(forms: Forms, number: int) -> str:
+    """The right form: 1, 21 and 101 have one, 2 to 4 another."""
+    one, few, many = forms
+    tens, ones = number // 10 % 10, number % 10
+    if tens == 1:
+        return many
+    return one if ones == 1 else few if ones in FEW else many
 
 
 FEW = range(2, 5)
+MINUTE, HOUR, DAY = 60, 3600, 86400
 LANGUAGES: dict[str, Words] = {
     "en": Words(
         weekdays=("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
@@ -53,6 +83,13 @@ LANGUAGES: dict[str, Words] = {
         # The messages of a digest are two at least, so English needs no singular.
         messages=("{} messages", "{} messages", "{} messages"),
         more="… and {} more",
+        alerts=AlertWords(
+            matched=("{count:,} lines within {within}",) * 3,
+            more=("{count:,} more since {since}",) * 3,
+            missing=("Fewer than {count:,} in {within}",) * 3,
+            back="Lines come again",
+            units=("s", "min", "h", "d"),
+        ),
     ),
     "ru": Words(
         weekdays=("Пн", "Вт", "Ср", "Чт", "Пт", "Сб", "Вс"),
@@ -71,6 +108,24 @@ LANGUAGES: dict[str, Words] = {
         trial_text="Если вы это читаете, канал работает.",
         messages=("{} сообщение", "{} сообщения", "{} сообщений"),
         more="… и ещё {}",
+        alerts=AlertWords(
+            matched=(
+                "{count} строка за {within}",
+                "{count} строки за {within}",
+                "{count} строк за {within}",
+            ),
+            more=(
+                "Ещё {count} строка с {since}",
+                "Ещё {count} строки с {since}",
+                "Ещё {count} строк с {since}",
+            ),
+            missing=(
+                "Меньше {count} строки за {within}",
+                *("Меньше {count} строк за {within}",) * 2,
+            ),
+            back="Строки снова приходят",
+            units=("с", "мин", "ч", "д"),
+        ),
     ),
 }
 DEFAULT_LANGUAGE = "en"

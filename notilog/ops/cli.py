@@ -10,12 +10,15 @@ from pydantic import SecretStr
 from notilog import __version__, settings
 from notilog.db import migrate
 from notilog.errors import NotilogError
+from notilog.logs.filters import Filters
+from notilog.logs.matching import Pattern
 from notilog.ops import accounts, doctor
 from notilog.ops.banner import first_login
 from notilog.ops.log_commands import logs
 from notilog.ops.probes import Finding
 from notilog.ops.settings_reference import reference
 from notilog.ops.state import end_holder
+from notilog.ops.tail import Wanted, attributes, tail
 from notilog.ops.terminal import STATE, StateDir, loaded, out, refusals
 from notilog.ops.up import Options
 from notilog.ops.up import up as run_platform
@@ -98,6 +101,32 @@ def examine(
             findings = asyncio.run(doctor.examine(found, state=state_dir, host=host, ports=ports))
     if not doctor.report(findings, out):
         raise typer.Exit(1)
+
+
+@main.command(name="tail")
+def show_records(  # noqa: PLR0913  one for each option
+    *,
+    project: Annotated[str | None, typer.Option(help="Of this project only.")] = None,
+    module: Annotated[str | None, typer.Option(help="Of this module only.")] = None,
+    level: Annotated[str | None, typer.Option(help="Of exactly this level.")] = None,
+    min_level: Annotated[str | None, typer.Option(help="Of this level or a graver one.")] = None,
+    grep: Annotated[str | None, typer.Option(help="Whose message has this RE2 pattern.")] = None,
+    attr: Annotated[list[str] | None, typer.Option(help="KEY=VALUE; repeatable.")] = None,
+    last: Annotated[
+        int, typer.Option("-n", "--last", min=0, max=10_000, help="Stored ones to begin with.")
+    ] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="One object a line.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="Plain text.")] = False,
+    state_dir: StateDir = STATE,
+) -> None:
+    """Show the newest log records, and each further one as it arrives, until Ctrl-C."""
+    with refusals():
+        attrs = attributes(attr or ())
+        filters = Filters(
+            project=project, module=module, level=level, min_level=min_level, attrs=attrs
+        )
+        pattern = None if grep is None else Pattern(grep)
+        tail(loaded(state_dir), Wanted(filters, pattern, last, as_json, no_color))
 
 
 @user.command(name="add")

@@ -13,11 +13,11 @@ import typer
 from notilog import clock
 from notilog.errors import FieldError, Invalid
 from notilog.logs import archives, importing, manual_sql
+from notilog.logs.filters import Filters
 from notilog.logs.formats import FORMATS
 from notilog.logs.formats.format import Defaults
 from notilog.logs.loading import Piece
 from notilog.logs.manual_sql import Answer
-from notilog.logs.search import Filters
 from notilog.logs.text_files import TextFile
 from notilog.ops import log_files
 from notilog.ops.answers import PRINTERS

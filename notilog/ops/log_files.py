@@ -13,9 +13,9 @@ from notilog import clock, config
 from notilog.config import Settings
 from notilog.errors import Invalid
 from notilog.logs import archives
+from notilog.logs.filters import Filters
 from notilog.logs.limits import LogsSettings
 from notilog.logs.loading import NOTHING, Loaded, Piece, load
-from notilog.logs.search import Filters
 from notilog.logs.text_files import TextFile, opened
 from notilog.ops.database import database
 from notilog.ops.progress import Bar, progress

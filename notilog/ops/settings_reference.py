@@ -55,12 +55,13 @@ def _setting(name: str, field: FieldInfo) -> Iterator[str]:
 
 
 def _default(field: FieldInfo) -> str:
-    default = field.get_default(call_default_factory=False)
-    if default is None or field.is_required():
+    default = None if field.is_required() else field.get_default(call_default_factory=True)
+    if default is None:
         return ""
     if isinstance(default, SecretStr):
         return default.get_secret_value()
-    return default if isinstance(default, str) else json.dumps(default)
+    plain = isinstance(default, str) and default == default.strip()
+    return str(default) if plain else json.dumps(default)
 
 
 def _title(room: type[Section]) -> str:

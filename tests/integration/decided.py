@@ -50,6 +50,12 @@ def decision(user_id: UUID, *, channel: str = "email", **changes: Any) -> Decisi
     return replace(made, **changes)
 
 
+def event_of(decided: Decision) -> UUID:
+    """The event that a decision is about."""
+    assert decided.event_id is not None
+    return decided.event_id
+
+
 def content(start: datetime) -> dict[str, Any]:
     return {
         "name": "Planning",

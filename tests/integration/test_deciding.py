@@ -17,7 +17,7 @@ from notilog.notifications import deliveries
 from notilog.notifications.deliveries import Filters, Listed
 from notilog.notifications.sweep import sweep
 from notilog.users.caller import Caller
-from tests.integration.decided import alter, decide, decision, people, rows, statuses
+from tests.integration.decided import alter, decide, decision, event_of, people, rows, statuses
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ async def test_what_was_withdrawn_can_be_decided_again(database: None) -> None:
     one = decision(ann)
     await decide(one, replace(one, user_id=bob))
     async with transaction() as tx:
-        assert await deliveries.withdraw(tx, one.event_id, user_id=ann) == 1
+        assert await deliveries.withdraw(tx, event_of(one), user_id=ann) == 1
     assert await statuses() == ["withdrawn", "pending"]
     renamed = replace(one, content=one.content | {"name": "Moved"})
     assert await decide(renamed, replace(renamed, user_id=bob)) == 1
@@ -89,11 +89,11 @@ async def test_withdrawing_leaves_what_was_sent_and_other_kinds_and_occurrences(
         decision(ann),
     )
     async with transaction() as tx:
-        assert await deliveries.withdraw(tx, one.event_id, occurrence=start) == 1
+        assert await deliveries.withdraw(tx, event_of(one), occurrence=start) == 1
     assert await statuses() == ["sent", "withdrawn", "pending", "pending", "pending"]
     async with transaction() as tx:
-        assert await deliveries.withdraw(tx, one.event_id) == 1
-        assert await deliveries.withdraw(tx, one.event_id, kind=None) == 1
+        assert await deliveries.withdraw(tx, event_of(one)) == 1
+        assert await deliveries.withdraw(tx, event_of(one), kind=None) == 1
     assert await statuses() == ["sent", "withdrawn", "withdrawn", "withdrawn", "pending"]
 
 

@@ -21,7 +21,7 @@ from notilog.notifications.wishes import CRITICAL
 from notilog.users import changes
 from notilog.users.caller import Caller
 from notilog.users.changes import AccountChange
-from tests.integration.decided import alter, decide, decision, people, rows, statuses
+from tests.integration.decided import alter, decide, decision, event_of, people, rows, statuses
 from tests.outside.smtp import Mailbox
 
 HOUR = timedelta(hours=1)
@@ -161,7 +161,7 @@ async def test_what_is_withdrawn_is_not_in_the_message(box: Mailbox) -> None:
     kept, gone = decision(ann), decision(ann)
     await decide(kept, gone)
     async with transaction() as tx:
-        await deliveries.withdraw(tx, gone.event_id)
+        await deliveries.withdraw(tx, event_of(gone))
     await release()
     await drain("email")
     assert sorted(await statuses()) == ["sent", "withdrawn"]
@@ -241,7 +241,7 @@ async def test_what_is_decided_again_does_not_wait_for_a_hold_that_is_over(
     one = decision(ann)
     await decide(one)
     async with transaction() as tx:
-        await deliveries.withdraw(tx, one.event_id)
+        await deliveries.withdraw(tx, event_of(one))
         await preferences.mute(tx, ann, until=None)
     await decide(one)
     (row,) = await rows()
@@ -280,7 +280,7 @@ async def test_who_mutes_while_events_change_is_in_nobodys_way(database: None) -
 
     async def withdrawing() -> None:
         async with transaction() as tx:
-            await deliveries.withdraw(tx, one.event_id)
+            await deliveries.withdraw(tx, event_of(one))
 
     for number in range(1, 6):
         await decide(*(replace(one, due_at=at, occurrence_start=at) for at in times))

@@ -87,12 +87,22 @@ async def test_what_is_left_out_is_null_and_the_time_is_the_arrival() -> None:
     assert (first.host, first.trace_id, first.stack_trace, first.attrs) == (None,) * 4
 
 
-@pytest.mark.parametrize("year", [1, 1969, 1999, 2000, 9999])
-async def test_any_year_is_kept(year: int) -> None:
+@pytest.mark.parametrize("year", [1, 1969, 1999, 2000, 2025])
+async def test_any_year_of_the_past_is_kept(year: int) -> None:
     moment = f"{year:04}-12-31T12:00:00.123456Z"
     await stored(batch({"message": "m", "ts": moment}))
     (row,) = await rows()
     assert row.ts == datetime.fromisoformat(moment)
+
+
+async def test_what_is_far_ahead_is_stored_at_its_arrival() -> None:
+    ahead = {"message": "ahead", "ts": "9999-12-31T12:00:00.5Z", "attrs": {"order": 1}}
+    soon = (NOW + timedelta(hours=23)).isoformat()
+    await stored(batch(ahead, {"message": "soon", "ts": soon}))
+    first, second = await rows()
+    assert (first.message, first.ts) == ("ahead", NOW)
+    assert first.attrs == {"order": 1, "original_ts": "9999-12-31T12:00:00.500000+00:00"}
+    assert (second.message, second.ts.isoformat(), second.attrs) == ("soon", soon, None)
 
 
 async def test_a_batch_that_comes_again_is_dropped() -> None:
@@ -127,9 +137,15 @@ async def test_rows_that_the_database_refuses_are_kept_apart_with_the_reason() -
     assert await stored(good, broken) == Kept(stored=0, rejected=0, repeated=2)
 
 
-@pytest.mark.parametrize("microseconds", [252_455_616_000 * 10**6, -63_113_904_000 * 10**6 - 1])
-async def test_a_year_that_cannot_be_read_back_is_refused_in_sealed_rows_too(
-    microseconds: int,
+@pytest.mark.parametrize(
+    ("microseconds", "reason"),
+    [
+        (252_455_616_000 * 10**6, "ts: is too far ahead"),
+        (-63_113_904_000 * 10**6 - 1, "ts: must be in the years 1 to 9999, in UTC"),
+    ],
+)
+async def test_a_time_that_has_no_place_is_refused_in_sealed_rows_too(
+    microseconds: int, reason: str
 ) -> None:
     mixed = batch(
         {"message": "before"},
@@ -144,7 +160,7 @@ async def test_a_year_that_cannot_be_read_back_is_refused_in_sealed_rows_too(
     assert await stored(beyond, good) == Kept(stored=3, rejected=1, repeated=0)
     assert sorted(await messages()) == ["after", "before", "good"]
     (refused,) = await rejects()
-    assert (refused.position, refused.reason) == (1, "ts: must be in the years 1 to 9999, in UTC")
+    assert (refused.position, refused.reason) == (1, reason)
     assert b"beyond" in refused.payload
 
 

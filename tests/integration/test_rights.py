@@ -89,7 +89,31 @@ ENDPOINTS = [
     Endpoint("POST", "/channels/{kind}/test", (401, 403, 403, 200), {"to": "ann"}),
     Endpoint("POST", "/channels/telegram/link", (401, 409, 403, 409)),
     Endpoint("POST", "/logs", (401, 202, 403, 202), RECORD),
+    Endpoint("GET", "/logs/files", (401, 200, 403, 200)),
+    Endpoint("GET", "/logs/files/{name:path}", (401, 404, 403, 404)),
     Endpoint("GET", "/logs", (401, 200, 403, 200)),
+    Endpoint("DELETE", "/logs", (401, 403, 403, 200), query="project=shop"),
+    Endpoint("GET", "/logs/histogram", (401, 200, 403, 200)),
+    Endpoint("GET", "/logs/facets", (401, 200, 403, 200)),
+    Endpoint("GET", "/logs/{record_id}", (401, 404, 403, 404)),
+    Endpoint("GET", "/logs/{record_id}/edits", (401, 403, 403, 200)),
+    Endpoint("PATCH", "/logs/{record_id}", (401, 403, 403, 404), {"level": "info"}),
+    Endpoint("DELETE", "/logs/{record_id}", (401, 403, 403, 404)),
+    Endpoint("GET", "/log", (401, 200, 403, 200)),
+    Endpoint("GET", "/log/by_count", (401, 200, 403, 200), query="count=5"),
+    Endpoint("GET", "/log/by_dates", (401, 200, 403, 200), query=YEAR),
+    Endpoint("GET", "/log/by_level", (401, 200, 403, 200), query="level=error"),
+    Endpoint("GET", "/log/by_module", (401, 200, 403, 200), query="module=cart"),
+    Endpoint("GET", "/log/by_project", (401, 200, 403, 200), query="project=shop"),
+    Endpoint("POST", "/log", (401, 403, 403, 404), {"id": SOME_ID, "level": "info"}),
+    Endpoint("DELETE", "/log", (401, 403, 403, 404), query=f"id={SOME_ID}"),
+    Endpoint("POST", "/alert_rules", (401, 201, 403, 201), {"name": "Any"}),
+    Endpoint("GET", "/alert_rules", (401, 200, 403, 200)),
+    Endpoint("POST", "/alert_rules/test", (401, 200, 403, 200), {"min_level": "error"}),
+    Endpoint("GET", "/alert_rules/{rule_id}", (401, 404, 403, 404)),
+    Endpoint("PATCH", "/alert_rules/{rule_id}", (401, 404, 403, 404), {"enabled": False}),
+    Endpoint("DELETE", "/alert_rules/{rule_id}", (401, 404, 403, 404)),
+    Endpoint("POST", "/alert_rules/{rule_id}/test", (401, 404, 403, 404), {}),
     Endpoint("GET", "/health/live", (200, 200, 200, 200)),
     Endpoint("GET", "/health/ready", (200, 200, 200, 200)),
     Endpoint("GET", "/metrics", (401, 403, 403, 200)),
@@ -127,7 +151,7 @@ async def _asked(
 ) -> int:
     path = endpoint.path.removeprefix("/").replace("{login}", login).replace("{kind}", "log")
     path = path.replace("{original_start}", "2030-01-01T10:00:00Z")
-    for name in ("{token_id}", "{event_id}", "{delivery_id}"):
+    for name in ("{token_id}", "{event_id}", "{delivery_id}", "{record_id}", "{rule_id}"):
         path = path.replace(name, SOME_ID)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     bearer = headers.get("Authorization") or client.headers.get("Authorization", "nobody")

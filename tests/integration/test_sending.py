@@ -27,6 +27,7 @@ from tests.integration.decided import (
     content,
     decide,
     decision,
+    event_of,
     people,
     rows,
     statuses,
@@ -88,7 +89,7 @@ async def test_what_is_withdrawn_while_it_waits_for_its_turn_is_not_sent(
     async with draining() as task:
         await until(both_claimed)
         async with transaction() as tx:
-            await deliveries.withdraw(tx, waiting.event_id)
+            await deliveries.withdraw(tx, event_of(waiting))
 
         async def failed_once() -> bool:
             return any(row.last_error for row in await rows())
@@ -280,7 +281,7 @@ async def test_what_is_withdrawn_on_its_way_is_not_tried_again_but_may_arrive(
     async with transaction() as tx:
         found = await claim(tx, "email", now=clock.now(), limit=5, late_after=LATE_AFTER)
     async with transaction() as tx:
-        assert await deliveries.withdraw(tx, one.event_id) == 2
+        assert await deliveries.withdraw(tx, event_of(one)) == 2
     arrived, refused = found.parcels
     now = clock.now()
     async with transaction() as tx:
@@ -297,7 +298,7 @@ async def test_what_was_decided_again_on_its_way_is_not_sent_twice(box: Mailbox)
         found = await claim(tx, "email", now=clock.now(), limit=5, late_after=LATE_AFTER)
     (claimed,) = found.parcels
     async with transaction() as tx:
-        await deliveries.withdraw(tx, one.event_id)
+        await deliveries.withdraw(tx, event_of(one))
         await deliveries.decide(tx, [one])
     await drain("email")
     assert (await statuses(), box.mails) == (["pending"], [])

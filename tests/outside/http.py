@@ -1,4 +1,4 @@
-"""A receiver of webhooks: keeps what it is sent and answers as a test tells it to."""
+"""A receiver of webhooks and files: keeps what it is sent and answers as a test tells it to."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +13,8 @@ from tests.outside.serving import serving
 class Posted:
     headers: dict[str, str]
     body: bytes
+    method: str = "POST"
+    path: str = "/hook"
 
 
 @dataclass
@@ -27,7 +29,8 @@ class Receiver:
         return f"http://127.0.0.1:{self.port}/hook"
 
     async def take(self, request: web.Request) -> web.Response:
-        self.posts.append(Posted(dict(request.headers), await request.read()))
+        body = await request.read()
+        self.posts.append(Posted(dict(request.headers), body, request.method, request.path))
         return self.answers.pop(0) if self.answers else web.Response(text="thank you")
 
 
@@ -35,5 +38,6 @@ class Receiver:
 async def receiver() -> AsyncIterator[Receiver]:
     """A running server on loopback."""
     made = Receiver()
-    async with serving({"/hook": made.take}) as made.port:
+    puts = {"/files/{name:.+}": made.take}
+    async with serving({"/hook": made.take}, puts=puts) as made.port:
         yield made

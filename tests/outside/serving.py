@@ -9,11 +9,15 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def serving(posts: Mapping[str, Handler], *, port: int = 0) -> AsyncIterator[int]:
-    """Handlers of POST by path; the port is a free one unless it is named."""
+async def serving(
+    posts: Mapping[str, Handler], *, puts: Mapping[str, Handler] | None = None, port: int = 0
+) -> AsyncIterator[int]:
+    """Handlers of POST and PUT by path; the port is a free one unless it is named."""
     application = web.Application()
     for path, handler in posts.items():
         application.router.add_post(path, handler)
+    for path, handler in (puts or {}).items():
+        application.router.add_put(path, handler)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()

@@ -16,9 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @contextmanager
-def api(folder: Path) -> Iterator[str]:
-    """The base URL of a running API process."""
-    port = free_port()
+def api(folder: Path, *, port: int | None = None) -> Iterator[str]:
+    """The base URL of a running API process, on a free port unless one is named."""
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     program = Program(
         (

@@ -159,6 +159,6 @@ def _is_literal(host: str) -> bool:
 
 def _private(host: str) -> SendFailed:
     return SendFailed(
-        f"{host} is a private address; ALLOW_PRIVATE in the channel's settings permits them",
+        f"{host} is a private address; ALLOW_PRIVATE in its settings permits them",
         permanent=True,
     )

@@ -1,0 +1,1 @@
+"""What runs on other machines: the standard library alone, and nothing else of NotiLog."""

@@ -1,0 +1,1 @@
+"""Alerts: rules that look at every stored record and tell people of what matches."""

@@ -1,0 +1,1 @@
+"""Records as lines of files on disk: written by many processes, switched, archived, handed out."""

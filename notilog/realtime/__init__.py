@@ -1,0 +1,1 @@
+"""What is told at once to whoever listens now; nothing here is the truth, the database is."""

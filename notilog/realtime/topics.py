@@ -1,0 +1,256 @@
+"""Topics on Redis: messages in the order of their offsets, for readers that listen now.
+
+A message that nobody would read is not sent: readers say that they listen by reading, publishers
+ask (`Interest`). What a topic has lost is noticed by its readers, never hidden from them: a Redis
+that was wiped, and a time in which nobody listened, end the topic's epoch.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from secrets import token_hex
+from time import monotonic
+from typing import Any, Final, cast
+
+import redis.asyncio as redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from notilog.errors import Unavailable
+
+Client = redis.Redis
+
+STALE: Final = 0.25
+"""Seconds for which a publisher may still believe that nobody listens."""
+LISTENS_FOR: Final = 300
+"""Seconds after its last `read` for which a reader counts as one that listens."""
+
+_ANSWER_WITHIN: Final = 5.0
+_LONGEST_WAIT: Final = 2.0
+_KEPT_FOR: Final = 900
+_EPOCH_FOR: Final = 86_400
+_MOST_ENTRIES: Final = 20
+_PAYLOAD: Final = b"payload"
+
+# KEYS: stream, epoch. ARGV: a new epoch, most entries, seconds for each key, how far the offset
+# moves, then the fields. Offsets have no holes, so that a reader can tell what it has missed.
+_PUBLISH: Final = """
+if redis.call('HSETNX', KEYS[2], 'epoch', ARGV[1]) == 1 then
+  redis.call('DEL', KEYS[1])
+end
+local offset = redis.call('HINCRBY', KEYS[2], 'offset', ARGV[5])
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], offset .. '-0', unpack(ARGV, 6))
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+redis.call('EXPIRE', KEYS[2], ARGV[4])
+return offset
+"""
+# KEYS: readers, epoch, stream. ARGV: a new epoch, seconds for the first two keys. While nobody was
+# known to listen nothing was published, so the first who does begins an epoch.
+_LISTEN: Final = """
+local fresh = redis.call('SET', KEYS[1], 1, 'NX', 'EX', ARGV[2])
+if fresh or redis.call('EXISTS', KEYS[2]) == 0 then
+  redis.call('DEL', KEYS[2], KEYS[3])
+  redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 'offset', 0)
+end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+redis.call('EXPIRE', KEYS[2], ARGV[3])
+return {fresh and 1 or 0, unpack(redis.call('HMGET', KEYS[2], 'epoch', 'offset'))}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a topic: behind the message of that offset of an epoch."""
+
+    epoch: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A message as it was published."""
+
+    offset: int
+    payload: bytes
+    about: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What came behind a place, and the place behind that.
+
+    ``lost``: messages are missing between the place that was asked for and the first of these.
+    """
+
+    messages: tuple[Published, ...]
+    place: Place
+    lost: bool
+
+
+def connect(url: str) -> Client:
+    """A client for the Redis at ``url``; it connects when it is first used."""
+    return redis.Redis.from_url(
+        url,
+        protocol=2,
+        # The bounds of `_answered` hold instead: redis-py's own use `asyncio.wait_for`, in which
+        # Python 3.11 forgets a cancellation that comes at the wrong moment.
+        socket_timeout=None,
+        socket_connect_timeout=_ANSWER_WITHIN,
+        # A connection that broke while it was idle is replaced; a server that is away is reported.
+        retry=Retry(NoBackoff(), 1),
+    )
+
+
+async def publish(
+    client: Client,
+    topic: str,
+    payload: bytes,
+    *,
+    about: Mapping[str, str] | None = None,
+    keep: int,
+    after_gap: bool = False,
+) -> int:
+    """Append a message; returns its offset.
+
+    Args:
+        client: of `connect`.
+        topic: its name.
+        payload: the message.
+        about: what a reader must know of the payload to read it.
+        keep: about how many messages the topic remembers.
+        after_gap: a message before this one could not be published; readers will see ``lost``.
+
+    Raises:
+        Unavailable: Redis did not take it.
+    """
+    fields: list[str | bytes] = [_PAYLOAD, payload]
+    for name, value in (about or {}).items():
+        fields += [name, value]
+    step = 2 if after_gap else 1
+    limits = (keep, _KEPT_FOR, _EPOCH_FOR, step)
+    keys = (_stream(topic), _epoch(topic))
+    async with _answered("publish", topic):
+        return int(await _asked(client.eval(_PUBLISH, 2, *keys, token_hex(8), *limits, *fields)))
+
+
+async def start(client: Client, topic: str) -> Place:
+    """Begin to listen; returns the place behind the newest message.
+
+    Whatever happens from now on is published: what happened before is known by the time this
+    returns, so who asks the database afterwards misses nothing between the two.
+
+    Raises:
+        Unavailable: Redis does not answer.
+    """
+    return await _heard(client, topic, *await _listen(client, topic))
+
+
+async def read(client: Client, topic: str, after: Place, *, wait: float) -> News:
+    """What was published behind ``after``: some messages, the oldest first; keeps listening.
+
+    When messages are missing, what they told must be found elsewhere: the news have a place to go
+    on from, as `start` does.
+
+    Args:
+        client: of `connect`.
+        topic: its name.
+        after: of `start` or of the news before.
+        wait: seconds to wait for the first message, two at most; 0 does not wait.
+
+    Raises:
+        Unavailable: Redis does not answer.
+    """
+    unheard, newest = await _listen(client, topic)
+    if unheard or newest.epoch != after.epoch or newest.offset < after.offset:
+        return News((), await _heard(client, topic, unheard, newest), lost=True)
+    messages = await _behind(client, topic, after.offset, wait=min(wait, _LONGEST_WAIT))
+    if not messages:
+        return News((), newest, lost=newest.offset > after.offset)
+    place = Place(newest.epoch, messages[-1].offset)
+    return News(messages, place, lost=messages[0].offset > after.offset + 1)
+
+
+class Interest:
+    """Whether anybody listens to a topic, asked no more often than every `STALE` seconds."""
+
+    def __init__(self, client: Client, topic: str) -> None:
+        self._client = client
+        self._topic = topic
+        self._known = False
+        self._until = 0.0
+
+    async def there(self) -> bool:
+        """Whether a message would be read.
+
+        Raises:
+            Unavailable: Redis does not answer; asked again within `STALE`, it is not.
+        """
+        now = monotonic()  # before asking: a reader counts on it that nobody believes longer
+        if now >= self._until:
+            self._known, self._until = False, now + STALE
+            async with _answered("publish", self._topic):
+                self._known = bool(await _asked(self._client.exists(_readers(self._topic))))
+        return self._known
+
+
+async def _listen(client: Client, topic: str) -> tuple[bool, Place]:
+    """Say that somebody listens; whether nobody did before, and the place of the newest message."""
+    keys = (_readers(topic), _epoch(topic), _stream(topic))
+    seconds = (LISTENS_FOR, _EPOCH_FOR)
+    async with _answered("read", topic):
+        answer = await _asked(client.eval(_LISTEN, 3, *keys, token_hex(8), *seconds))
+    unheard, epoch, offset = answer
+    return bool(unheard), Place(epoch.decode(), int(offset))
+
+
+async def _heard(client: Client, topic: str, unheard: bool, place: Place) -> Place:  # noqa: FBT001
+    """The place, once every publisher has noticed that somebody listens."""
+    if not unheard:
+        return place
+    await asyncio.sleep(STALE)
+    return (await _listen(client, topic))[1]
+
+
+async def _behind(client: Client, topic: str, offset: int, *, wait: float) -> tuple[Published, ...]:
+    block = int(wait * 1000) or None  # to Redis 0 is for ever
+    places: dict[Any, Any] = {_stream(topic): f"{offset}-0"}
+    async with _answered("read", topic, within=wait + _ANSWER_WITHIN):
+        answer: Any = await client.xread(places, count=_MOST_ENTRIES, block=block)
+    return tuple(_published(*entry) for _, found in answer or () for entry in found)
+
+
+def _published(place: bytes, fields: dict[bytes, bytes]) -> Published:
+    about = {name.decode(): text.decode() for name, text in fields.items() if name != _PAYLOAD}
+    return Published(int(place.partition(b"-")[0]), fields.get(_PAYLOAD, b""), about)
+
+
+@asynccontextmanager
+async def _answered(
+    what: str, topic: str, *, within: float = _ANSWER_WITHIN
+) -> AsyncIterator[None]:
+    """Tell a failure of Redis, and its silence, in our own words."""
+    try:
+        async with asyncio.timeout(within):
+            yield
+    except (RedisError, OSError, TimeoutError) as error:
+        reason = str(error) or "Redis gives no answer"
+        raise Unavailable(f"cannot {what} topic {topic}: {reason}") from error
+
+
+async def _asked(answer: object) -> Any:
+    """The answer to a command whose types redis-py leaves open between its two clients."""
+    return await cast("Awaitable[Any]", answer)
+
+
+def _stream(topic: str) -> str:
+    return f"notilog:topic:{topic}"
+
+
+def _epoch(topic: str) -> str:
+    return f"notilog:topic:{topic}:epoch"
+
+
+def _readers(topic: str) -> str:
+    return f"notilog:topic:{topic}:readers"
