@@ -25,7 +25,7 @@ INDENT: Final = "    "
 # Control characters of both sets, line and paragraph separators, what turns the direction of the
 # text around it, and halves of characters.
 _UNSAFE: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 _ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _ONE_BYTE: Final = 0xFF

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from notilog import clock
 from notilog.config import Settings
-from notilog.db.session import close_database, open_database, transaction
+from notilog.db.session import transaction
 from notilog.errors import Invalid, Unavailable
 from notilog.fallbacks import PREFIX
 from notilog.logs import console
@@ -33,6 +33,8 @@ from notilog.logs.matching import Pattern, check, matches
 from notilog.logs.search import search
 from notilog.logs.stored import StoredRecord
 from notilog.logs.tables import LogRecordRow
+from notilog.ops.database import database
+from notilog.ops.terminal import err
 from notilog.realtime import topics
 from notilog.realtime.topics import Client, Place
 from notilog.users.caller import Caller
@@ -115,11 +117,8 @@ async def follow(settings: Settings, wanted: Wanted, *, output: int, notices: Co
 
 
 async def _run(settings: Settings, wanted: Wanted) -> None:
-    await open_database(settings)
-    try:
-        await follow(settings, wanted, output=STDOUT, notices=Console(stderr=True))
-    finally:
-        await close_database()
+    async with database(settings):
+        await follow(settings, wanted, output=STDOUT, notices=err)
 
 
 class _Output:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from uuid import uuid4
 
@@ -37,10 +37,10 @@ async def test_records_are_shown_on_standard_output(capfd: pytest.CaptureFixture
     await console.take([handed("four")])
     await console.close()
     assert capfd.readouterr().out.splitlines() == [
-        "INFO    one",
-        "INFO    \\x1b[31mtwo €",
-        "INFO    three",
-        "INFO    four",
+        "INFO     one",
+        "INFO     \\x1b[31mtwo €",
+        "INFO     three",
+        "INFO     four",
     ]
 
 
@@ -61,17 +61,20 @@ async def test_a_reader_that_stands_still_stops_nobody(pipe: tuple[int, int]) ->
     os.set_blocking(reads, False)
     received = bytearray()
 
-    async def told() -> bool:
-        with suppress(BlockingIOError):
-            received.extend(os.read(reads, 2**20))
-        return b"were not shown" in received and received.endswith(b"\n")
+    def reading(text: bytes) -> Callable[[], Awaitable[bool]]:
+        async def read() -> bool:
+            with suppress(BlockingIOError):
+                received.extend(os.read(reads, 2**20))
+            return text in received
 
-    await until(told)
+        return read
+
+    await until(reading(b"were not shown: standard output is slow)\n"))
     await console.take([handed("last")])
+    await until(reading(b"last\n"))
     await console.close()
-    received.extend(os.read(reads, 2**20))
     lines = received.decode().splitlines()
-    assert lines[0].startswith("INFO    0 x")
+    assert lines[0].startswith("INFO     0 x")
     assert lines[-1].endswith("last")
     assert WAITING <= len(lines) - 2 < 2 * WAITING
 

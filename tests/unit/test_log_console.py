@@ -17,6 +17,7 @@ from rich.console import Console
 from notilog import config
 from notilog.fallbacks import ConfigurationError
 from notilog.logs.console import Formatter, as_json, color_system, safe
+from notilog.logs.limits import LogsSettings
 from notilog.logs.looks import MODULES, ConsoleSettings
 from notilog.logs.stored import StoredRecord
 
@@ -254,6 +255,19 @@ def test_yaml_configures_it_and_what_is_wrong_is_named(
     required.setenv("NOTILOG_STRICT_CONFIG", "true")
     with pytest.raises(ConfigurationError, match=r"LOGS__CONSOLE__MODULES.*no such colour"):
         config.load([ConsoleSettings], directory=tmp_path)
+
+
+def test_the_example_of_the_documentation_is_understood(
+    tmp_path: Path, required: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "console.md").read_text()
+    (tmp_path / "notilog.yaml").write_text(page.partition("```yaml\n")[2].partition("```")[0])
+    loaded = config.load([LogsSettings, ConsoleSettings], directory=tmp_path)
+    assert loaded.fallbacks == ()
+    shown = record(attrs={"order": 5, "to": "Ob"}, level=30)
+    assert plain(loaded.section(ConsoleSettings), shown) == (
+        "13:00:00.250 │  WARNING │ shop         │ order refused #5 │ to=Ob"
+    )
 
 
 def test_the_environment_configures_it_by_json(

@@ -68,8 +68,8 @@ class OnConsole:
 
     def _text(self, batches: Sequence[Handed]) -> bytes:
         lines = [self._formatter.text(record) for batch in batches for record in batch.records]
-        left_out, self._left_out = self._left_out, 0
-        if left_out:
+        if self._left_out and self._groups.empty():  # they came behind all that waited
+            left_out, self._left_out = self._left_out, 0
             lines.append(f"({left_out} batches of records were not shown: standard output is slow)")
         return "\n".join((*lines, "")).encode(self._encoding, "backslashreplace")
 
