@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog import config
 from notilog.db.session import transaction
+from notilog.logs import partitions
 from notilog.logs.batch import Batch, named
 from notilog.logs.intake import BY_LINE, Sent, accept
 from notilog.logs.limits import LogsSettings
@@ -82,6 +83,7 @@ async def load(pieces: Iterable[Piece], *, now: datetime) -> AsyncIterator[Loade
     Raises:
         Unavailable: the database does not answer; what was yielded before that is stored.
     """
+    await partitions.ensure(now)  # no worker may ever have run
     limits = config.section(LogsSettings)
     for group in _groups(pieces, limits):
         keys: dict[Piece, _Key] = {}

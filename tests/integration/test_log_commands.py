@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,21 @@ def test_an_import_that_was_killed_is_completed_by_the_next(
     assert 100 <= stored < 500
     assert counts(done_well("import", "a.log", *words)) == [(500 - stored, stored, 0)]
     assert [row[5] for row in rows(connection)] == [f"line {number}" for number in range(500)]
+
+
+def test_records_of_today_are_stored_where_no_worker_ever_ran(
+    connection: "psycopg.Connection[Any]",
+) -> None:
+    made = (
+        "SELECT format('DROP TABLE %I', relid) FROM pg_partition_tree('log_records') WHERE isleaf"
+    )
+    for (drop,) in connection.execute(made.encode()).fetchall():
+        if not drop.endswith("_past"):
+            connection.execute(drop.encode())
+    record = {"message": "m", "ts": datetime.now(UTC).isoformat()}
+    Path("a").write_text(json.dumps(record))
+    assert counts(done_well("import", "a", "--project", "shop")) == [(1, 0, 0)]
+    assert rows(connection)[0][0] == datetime.fromisoformat(record["ts"])
 
 
 def test_bad_records_are_named_by_their_lines_and_stored_nowhere(
