@@ -178,10 +178,10 @@ class Shipping:
             self._failures += 1
             self._notices.say("sending", f"logs cannot be sent and are kept: {verdict.reason}")
             return self._next_try(verdict.after)
-        claim.done()
         self._failures = 0
         self._notices.settled("sending", "logs are sent again")
         self._count(verdict, claim.batch.records)
+        claim.done()  # last: who waits for the end then sees what became of it
         return 0
 
     def _count(self, verdict: Verdict, records: int) -> None:

@@ -23,6 +23,21 @@ from tests.unit.formats.excerpts import EXCERPTS
 
 SAMPLES = ("Apache", "Linux", "OpenSSH", "OpenStack", "Zookeeper")
 ALL = "SELECT * FROM log_records ORDER BY ts, id"
+REFUSED = (
+    "DELETE FROM log_records",
+    "SELECT 1; DELETE FROM log_records",
+    "COMMIT; DELETE FROM log_records",
+    "WITH gone AS (DELETE FROM log_records RETURNING 1) SELECT * FROM gone",
+    "SELECT wipe()",
+    "SELECT set_config('transaction_read_only', 'off', true), wipe()",
+    "SELECT nextval('numbers')",
+    "SELECT * FROM log_records FOR UPDATE",
+    "SELECT 1 INTO made",
+    "COPY log_records TO PROGRAM 'true'",
+    "no SQL",
+    "",
+    "SELECT 'infinity'::timestamptz",
+)
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -71,7 +86,7 @@ def syslog_lines(count: int) -> str:
 
 
 def test_every_public_sample_goes_in_out_and_in_again(
-    tmp_path: Path, connection: "psycopg.Connection[Any]"
+    connection: "psycopg.Connection[Any]",
 ) -> None:
     files = [str(sample.required(f"{name}_2k.log")) for name in SAMPLES]
     assert counts(done_well("import", *files, "--project", "hub")) == [(2000, 0, 0)] * len(files)
@@ -85,9 +100,9 @@ def test_every_public_sample_goes_in_out_and_in_again(
     assert counts(done_well("import", *files, "--project", "hub")) == [(0, 2000, 0)] * len(files)
 
 
-@pytest.mark.parametrize("name", EXCERPTS)
+@pytest.mark.parametrize("name", ["apache", "json"])
 def test_an_excerpt_goes_in_once_however_it_is_packed(
-    tmp_path: Path, connection: "psycopg.Connection[Any]", name: str
+    connection: "psycopg.Connection[Any]", name: str
 ) -> None:
     text = EXCERPTS[name].encode()
     Path("a.log").write_bytes(text)
@@ -316,27 +331,7 @@ def test_a_query_has_limits() -> None:
     assert "longer than 0.2 s" in refused("sql", unlimited, "--timeout", "0.2")
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "DELETE FROM log_records",
-        "SELECT 1; DELETE FROM log_records",
-        "COMMIT; DELETE FROM log_records",
-        "WITH gone AS (DELETE FROM log_records RETURNING 1) SELECT * FROM gone",
-        "SELECT wipe()",
-        "SELECT set_config('transaction_read_only', 'off', true), wipe()",
-        "SELECT nextval('numbers')",
-        "SELECT * FROM log_records FOR UPDATE",
-        "SELECT 1 INTO made",
-        "COPY log_records TO PROGRAM 'true'",
-        "no SQL",
-        "",
-        "SELECT 'infinity'::timestamptz",
-    ],
-)
-def test_a_query_cannot_write_whatever_it_says(
-    connection: "psycopg.Connection[Any]", statement: str
-) -> None:
+def test_a_query_cannot_write_whatever_it_says(connection: "psycopg.Connection[Any]") -> None:
     connection.execute(
         "CREATE FUNCTION wipe() RETURNS int LANGUAGE plpgsql AS "
         "$$ BEGIN DELETE FROM log_records; RETURN 1; END $$"
@@ -344,7 +339,8 @@ def test_a_query_cannot_write_whatever_it_says(
     connection.execute("CREATE SEQUENCE numbers")
     Path("a.log").write_text(syslog_lines(3))
     done_well("import", "a.log", "--project", "shop")
-    refused("sql", statement)
+    for statement in REFUSED:
+        refused("sql", statement)
     assert len(rows(connection)) == 3
     assert connection.execute("SELECT to_regclass('made')").fetchone() == (None,)
 
