@@ -24,7 +24,7 @@ beat_schedule: dict[str, dict[str, Any]] = {
     "tidy log files": _every(MINUTE, "logs.tidy_files"),
     "forget old log batches": _every(HOUR, "logs.forget_batches"),
     "make partitions ahead": _every(HOUR, "logs.make_partitions"),
-    "index closed partitions": _every(MINUTE, "logs.index_closed"),
+    "index records for searches": _every(MINUTE, "logs.index"),
     "end records that are too old or too many": _every(10 * MINUTE, "logs.end_old_records"),
     "add up counts of records": _every(2 * MINUTE, "logs.merge_counts"),
     "give connectors what they could not take": _every(5, "logs.retry_connectors"),

@@ -93,14 +93,13 @@ def _midnight() -> datetime:
 async def _measured() -> list[Row]:
     await open_database(schema.load())
     await partitions.make_ahead(clock.now(), days=2)
-    seconds = []
-    for day in track(range(DAYS), description=f"storing {DAYS * A_DAY:,} records"):
-        seconds.append(await _store(_midnight() - timedelta(days=DAYS - 1 - day)))
+    ago = track(range(DAYS - 1, -1, -1), description=f"storing {DAYS * A_DAY:,} records")
+    seconds = [await _store(_midnight() - timedelta(days=days)) for days in ago]
     for _ in range(100):
         async with transaction() as tx:
             if not await counts.merge(tx, clock.now() + timedelta(days=2)):
                 break
-    await indexing.index_closed(_midnight() + timedelta(hours=12))
+    await indexing.index(_midnight() + timedelta(days=1))
     found = [await _search(), await _words(), await _histogram()]
     await close_database()
     return [_row_of_storing(seconds), *found]

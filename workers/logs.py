@@ -23,9 +23,9 @@ async def make_partitions() -> None:
     await partitions.make_ahead(clock.now(), days=days)
 
 
-@app.task(name="logs.index_closed")
-async def index_closed() -> None:
-    await indexing.index_closed(clock.now())
+@app.task(name="logs.index")
+async def index() -> None:
+    await indexing.index(clock.now())
 
 
 @app.task(name="logs.end_old_records")

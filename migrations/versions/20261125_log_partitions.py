@@ -25,9 +25,8 @@ def upgrade() -> None:
     op.create_table('log_counts',
     sa.Column('id', sa.BigInteger(), sa.Identity(always=True), nullable=False),
     sa.Column('minute', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('level', sa.SmallInteger(), nullable=False),
     sa.Column('project', sa.String(), nullable=False),
-    sa.Column('module', sa.String(), nullable=False),
+    sa.Column('level', sa.SmallInteger(), nullable=False),
     sa.Column('records', sa.Integer(), nullable=False),
     sa.Column('bytes', sa.BigInteger(), nullable=False),
     sa.Column('merged', sa.Boolean(), server_default=sa.text('false'), nullable=False),
@@ -35,11 +34,28 @@ def upgrade() -> None:
     )
     op.create_index('ix_log_counts_minute', 'log_counts', ['minute'], unique=False, postgresql_include=['project', 'level', 'records'])
     op.create_index('ix_log_counts_unmerged', 'log_counts', ['minute'], unique=False, postgresql_where=sa.text('NOT merged'))
+    op.create_table('log_module_counts',
+    sa.Column('id', sa.BigInteger(), sa.Identity(always=True), nullable=False),
+    sa.Column('hour', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('project', sa.String(), nullable=False),
+    sa.Column('module', sa.String(), nullable=False),
+    sa.Column('level', sa.SmallInteger(), nullable=False),
+    sa.Column('records', sa.Integer(), nullable=False),
+    sa.Column('merged', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_log_module_counts'))
+    )
+    op.create_index('ix_log_module_counts_hour', 'log_module_counts', ['hour'], unique=False, postgresql_include=['project', 'module', 'level', 'records'])
+    op.create_index('ix_log_module_counts_unmerged', 'log_module_counts', ['hour'], unique=False, postgresql_where=sa.text('NOT merged'))
     op.execute(
-        "INSERT INTO log_counts (minute, level, project, module, records, bytes, merged)"
-        " SELECT date_trunc('minute', ts), level, project, module, count(*),"
+        "INSERT INTO log_counts (minute, project, level, records, bytes, merged)"
+        " SELECT date_trunc('minute', ts), project, level, count(*),"
         " sum(octet_length(message) + coalesce(octet_length(stack_trace), 0)"
         " + coalesce(octet_length(attrs::text), 0) + 64), true"
+        " FROM log_records GROUP BY 1, 2, 3"
+    )
+    op.execute(
+        "INSERT INTO log_module_counts (hour, project, module, level, records, merged)"
+        " SELECT date_trunc('hour', ts), project, module, level, count(*), true"
         " FROM log_records GROUP BY 1, 2, 3, 4"
     )
     op.create_table('log_audit',
@@ -107,6 +123,7 @@ def _into_partitions() -> None:
 def downgrade() -> None:
     op.drop_table('log_retries')
     op.drop_table('log_audit')
+    op.drop_table('log_module_counts')
     op.drop_table('log_counts')
     op.execute("ALTER TABLE log_records RENAME TO log_records_partitioned")
     op.execute("ALTER TABLE log_records_partitioned RENAME CONSTRAINT pk_log_records TO pk_partitioned")

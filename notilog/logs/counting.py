@@ -8,19 +8,26 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Label, func, literal, select
+from sqlalchemy import Label, Select, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from notilog.errors import Invalid
 from notilog.logs import levels
-from notilog.logs.filters import Filters, conditions, count_conditions, within_time
-from notilog.logs.tables import LogCountRow, LogRecordRow
+from notilog.logs.filters import (
+    Filters,
+    conditions,
+    hour_conditions,
+    minute_conditions,
+    within_time,
+)
+from notilog.logs.tables import LogCountRow, LogModuleCountRow, LogRecordRow
 from notilog.users.caller import Caller
 
 MINUTE: Final = timedelta(minutes=1)
+HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
 MOST_BUCKETS: Final = 2_000
 USUAL_BUCKETS: Final = 120
@@ -92,17 +99,7 @@ async def histogram(
         raise Invalid.field("interval", f"would be more than {MOST_BUCKETS} intervals")
     begin = since - (since - _ORIGIN) % length
     whole = replace(filters, since=begin, until=until + (_ORIGIN - until) % length)
-    if filters.are_counted and not length % MINUTE:
-        start = _binned(LogCountRow.minute, length)
-        statement = select(
-            start, LogCountRow.level, func.sum(LogCountRow.records).label("records")
-        ).where(*count_conditions(whole, caller))
-    else:
-        start = _binned(LogRecordRow.ts, length)
-        statement = select(start, LogRecordRow.level, func.count().label("records")).where(
-            *conditions(whole, caller)
-        )
-    statement = statement.group_by("start", "level").order_by("start")
+    statement = _over_time(whole, caller, length).group_by("start", "level").order_by("start")
     found: dict[datetime, dict[str, int]] = {}
     for row in await within_time(tx, statement):
         if row.records > 0:
@@ -121,7 +118,7 @@ async def facets(
     unknown = [name for name in fields if name not in FIELDS]
     if unknown:
         raise Invalid.field("field", f"must be of {', '.join(FIELDS)}")
-    counted = [name for name in fields if filters.are_counted and name in COUNTED_FIELDS]
+    counted = [name for name in fields if _are_in_counts(name, filters)]
     others = [name for name in fields if name not in counted]
     values = {name: await _from_counts(tx, caller, filters, name) for name in counted}
     sampled = False
@@ -131,16 +128,50 @@ async def facets(
     return Facets({name: _most_frequent(name, values[name], limit) for name in fields}, sampled)
 
 
+def _over_time(filters: Filters, caller: Caller, length: timedelta) -> Select[Any]:
+    """From the counts when they are fine enough, else from the records."""
+    if filters.are_counted and filters.module is None and not length % MINUTE:
+        start, level = _binned(LogCountRow.minute, length), LogCountRow.level
+        total: Any = func.sum(LogCountRow.records)
+        wanted = minute_conditions(filters, caller)
+    elif filters.are_counted and not length % HOUR:
+        start, level = _binned(LogModuleCountRow.hour, length), LogModuleCountRow.level
+        total = func.sum(LogModuleCountRow.records)
+        wanted = hour_conditions(filters, caller)
+    else:
+        start, level = _binned(LogRecordRow.ts, length), LogRecordRow.level
+        total = func.count()
+        wanted = conditions(filters, caller)
+    return select(start, level.label("level"), total.label("records")).where(*wanted)
+
+
+def _are_in_counts(name: str, filters: Filters) -> bool:
+    if not filters.are_counted or name not in COUNTED_FIELDS:
+        return False
+    if name != "module" and filters.module is None:
+        return True
+    return all(at is None or at == _hour_of(at) for at in (filters.since, filters.until))
+
+
+def _hour_of(at: datetime) -> datetime:
+    return at.replace(minute=0, second=0, microsecond=0)
+
+
 async def _from_counts(
     tx: AsyncSession, caller: Caller, filters: Filters, name: str
 ) -> Counter[object]:
-    column = getattr(LogCountRow, name)
+    if name != "module" and filters.module is None:
+        row: type[LogCountRow | LogModuleCountRow] = LogCountRow
+        wanted = minute_conditions(filters, caller)
+    else:
+        row, wanted = LogModuleCountRow, hour_conditions(filters, caller)
+    column = getattr(row, name)
     statement = (
-        select(column.label("value"), func.sum(LogCountRow.records).label("records"))
-        .where(*count_conditions(filters, caller))
+        select(column.label("value"), func.sum(row.records).label("records"))
+        .where(*wanted)
         .group_by(column)
     )
-    return Counter({row.value: int(row.records) for row in await within_time(tx, statement)})
+    return Counter({found.value: int(found.records) for found in await within_time(tx, statement)})
 
 
 async def _among_records(

@@ -1,4 +1,4 @@
-"""How many records there are by minute, level, project and module, kept beside the records.
+"""How many records there are, kept beside the records: by minute, project and level, and by module.
 
 Histograms, facets and the size of a project are sums of these: they cost the same however many
 records are stored.
@@ -6,79 +6,128 @@ records are stored.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog.logs.rows import COUNTED_MINUTE, Counts
 
-COUNTED_FROM: Final = """
-    INSERT INTO log_counts (minute, level, project, module, records, bytes)
-    SELECT date_trunc('minute', ts), level, project, module, {sign}count(*),
-           {sign}sum(octet_length(message) + coalesce(octet_length(stack_trace), 0)
-                     + coalesce(octet_length(attrs::text), 0) + 64)
-    FROM {0} GROUP BY 1, 2, 3, 4
-"""
-"""Counts rows of ``{0}``, which were added (no ``sign``) or taken away (``-``)."""
+_SIZE: Final = (
+    "octet_length(message) + coalesce(octet_length(stack_trace), 0)"
+    " + coalesce(octet_length(attrs::text), 0) + 64"
+)
+COUNTED_FROM: Final = f"""
+    by_minute AS (
+        INSERT INTO log_counts (minute, project, level, records, bytes)
+        SELECT date_trunc('minute', ts), project, level, {{sign}}count(*), {{sign}}sum({_SIZE})
+        FROM {{rows}} GROUP BY 1, 2, 3
+    )
+    INSERT INTO log_module_counts (hour, project, module, level, records)
+    SELECT date_trunc('hour', ts), project, module, level, {{sign}}count(*)
+    FROM {{rows}} GROUP BY 1, 2, 3, 4
+"""  # noqa: S608  names of our own columns
+"""The end of a WITH that counts ``rows``, which were added (no ``sign``) or taken away (``-``)."""
 
 _ADD: Final = text(
     """
-    INSERT INTO log_counts (minute, level, project, module, records, bytes)
+    INSERT INTO log_counts (minute, project, level, records, bytes)
     SELECT * FROM unnest(
-        CAST(:minute AS timestamptz[]), CAST(:level AS smallint[]), CAST(:project AS text[]),
-        CAST(:module AS text[]), CAST(:records AS int[]), CAST(:bytes AS bigint[])
+        CAST(:minutes AS timestamptz[]), CAST(:projects AS text[]), CAST(:levels AS smallint[]),
+        CAST(:records AS int[]), CAST(:bytes AS bigint[])
     )
     """
 )
-_MERGE: Final = text(
+_ADD_MODULES: Final = text(
     """
-    WITH span AS (
-        SELECT minute FROM log_counts WHERE NOT merged AND minute < :until
-        ORDER BY minute LIMIT :most
-    ), gone AS (
-        DELETE FROM log_counts
-        WHERE NOT merged AND minute BETWEEN (SELECT min(minute) FROM span)
-                                        AND (SELECT max(minute) FROM span)
-        RETURNING *
+    INSERT INTO log_module_counts (hour, project, module, level, records)
+    SELECT * FROM unnest(
+        CAST(:hours AS timestamptz[]), CAST(:projects AS text[]), CAST(:modules AS text[]),
+        CAST(:levels AS smallint[]), CAST(:records AS int[])
     )
-    INSERT INTO log_counts (minute, level, project, module, records, bytes, merged)
-    SELECT minute, level, project, module, sum(records), sum(bytes), true
-    FROM gone GROUP BY 1, 2, 3, 4 HAVING sum(records) <> 0
-    RETURNING 1
     """
+)
+_MERGE: Final = """
+    WITH span AS (
+        SELECT {at} FROM {table} WHERE NOT merged AND {at} < :until ORDER BY {at} LIMIT :most
+    ), gone AS (
+        DELETE FROM {table}
+        WHERE NOT merged AND {at} BETWEEN (SELECT min({at}) FROM span)
+                                      AND (SELECT max({at}) FROM span)
+        RETURNING *
+    ), put AS (
+        INSERT INTO {table} ({keys}, {sums}, merged)
+        SELECT {keys}, {added}, true FROM gone GROUP BY {keys} HAVING sum(records) <> 0
+    )
+    SELECT count(*) FROM gone
+"""
+_MERGES: Final = (
+    text(
+        _MERGE.format(
+            table="log_counts",
+            at="minute",
+            keys="minute, project, level",
+            sums="records, bytes",
+            added="sum(records), sum(bytes)",
+        )
+    ),
+    text(
+        _MERGE.format(
+            table="log_module_counts",
+            at="hour",
+            keys="hour, project, module, level",
+            sums="records",
+            added="sum(records)",
+        )
+    ),
 )
 _MERGED_AT_ONCE: Final = 50_000
 _SETTLED: Final = timedelta(minutes=2)
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_HOUR: Final = 60
 
 
 async def add(tx: AsyncSession, counts: Sequence[Counts]) -> None:
     """Add what was counted of several batches."""
-    total: dict[tuple[int, int, str, str], list[int]] = {}
+    by_minute: dict[tuple[int, str, int], list[int]] = {}
+    by_module: dict[tuple[int, str, str, int], int] = {}
     for counted in counts:
-        for key, (records, size) in counted.items():
-            sums = total.setdefault(key, [0, 0])
+        for (minute, level, project, module), (records, size) in counted.items():
+            sums = by_minute.setdefault((minute, project, level), [0, 0])
             sums[0] += records
             sums[1] += size
-    if not total:
+            hourly = (minute // _HOUR, project, module, level)
+            by_module[hourly] = by_module.get(hourly, 0) + records
+    if not by_minute:
         return
-    columns: dict[str, list[Any]] = {
-        "minute": [_minute(key[0]) for key in total],
-        "level": [key[1] for key in total],
-        "project": [key[2] for key in total],
-        "module": [key[3] for key in total],
-        "records": [records for records, _ in total.values()],
-        "bytes": [size for _, size in total.values()],
-    }
-    await tx.execute(_ADD, columns)
+    await tx.execute(
+        _ADD,
+        {
+            "minutes": [_instant(minute) for minute, _, _ in by_minute],
+            "projects": [project for _, project, _ in by_minute],
+            "levels": [level for _, _, level in by_minute],
+            "records": [records for records, _ in by_minute.values()],
+            "bytes": [size for _, size in by_minute.values()],
+        },
+    )
+    await tx.execute(
+        _ADD_MODULES,
+        {
+            "hours": [_instant(hour * _HOUR) for hour, _, _, _ in by_module],
+            "projects": [project for _, project, _, _ in by_module],
+            "modules": [module for _, _, module, _ in by_module],
+            "levels": [level for _, _, _, level in by_module],
+            "records": list(by_module.values()),
+        },
+    )
 
 
 async def merge(tx: AsyncSession, now: datetime) -> bool:
-    """Add up the counts of past minutes to one each; says whether there may be more to do."""
+    """Add up the counts of the past to one each; says whether there may be more to do."""
     values = {"until": now - _SETTLED, "most": _MERGED_AT_ONCE}
-    return bool((await tx.execute(_MERGE, values)).first())
+    gone = [await tx.scalar(statement, values) or 0 for statement in _MERGES]
+    return any(gone)
 
 
-def _minute(number: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=number * COUNTED_MINUTE)
+def _instant(minute: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=minute * COUNTED_MINUTE)

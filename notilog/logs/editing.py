@@ -31,11 +31,8 @@ _AROUND: Final = (timedelta(minutes=1), timedelta(hours=1), timedelta(days=1), N
 _UUID7: Final = 7
 _COUNT: Final = {
     sign: text(
-        COUNTED_FROM.format(
-            "log_records WHERE (ts, id) IN (SELECT * FROM unnest("
-            "CAST(:ts AS timestamptz[]), CAST(:ids AS uuid[])))",
-            sign=sign,
-        )
+        f"WITH known AS (SELECT * FROM log_records WHERE {_AMONG}), "  # noqa: S608
+        + COUNTED_FROM.format(rows="known", sign=sign)
     )
     for sign in ("", "-")
 }

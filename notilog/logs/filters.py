@@ -15,7 +15,7 @@ from notilog import config
 from notilog.errors import Invalid
 from notilog.logs import levels
 from notilog.logs.limits import LogsSettings
-from notilog.logs.tables import LogCountRow, LogRecordRow
+from notilog.logs.tables import LogCountRow, LogModuleCountRow, LogRecordRow
 from notilog.users.caller import Caller
 
 _WORDS: Final = text("'simple'::regconfig")
@@ -69,6 +69,8 @@ def conditions(filters: Filters, caller: Caller) -> list[ColumnElement[bool]]:
     """
     row = LogRecordRow
     wanted = _shared(row, filters, caller)
+    if filters.module is not None:
+        wanted.append(row.module == filters.module)
     if filters.since is not None:
         wanted.append(row.ts >= filters.since)
     if filters.until is not None:
@@ -84,14 +86,35 @@ def conditions(filters: Filters, caller: Caller) -> list[ColumnElement[bool]]:
     return wanted
 
 
-def count_conditions(filters: Filters, caller: Caller) -> list[ColumnElement[bool]]:
-    """The same for what is counted: projects, modules and levels of minutes, begun ones whole."""
+def minute_conditions(filters: Filters, caller: Caller) -> list[ColumnElement[bool]]:
+    """The same for what is counted by minute, project and level; a minute that has begun is whole.
+
+    Raises:
+        Invalid: a level is not understood.
+    """
     row = LogCountRow
     wanted = _shared(row, filters, caller)
     if filters.since is not None:
         wanted.append(row.minute >= filters.since.replace(second=0, microsecond=0))
     if filters.until is not None:
         wanted.append(row.minute < filters.until)
+    return wanted
+
+
+def hour_conditions(filters: Filters, caller: Caller) -> list[ColumnElement[bool]]:
+    """The same for what is counted by hour, project, module and level, for whole hours.
+
+    Raises:
+        Invalid: a level is not understood.
+    """
+    row = LogModuleCountRow
+    wanted = _shared(row, filters, caller)
+    if filters.module is not None:
+        wanted.append(row.module == filters.module)
+    if filters.since is not None:
+        wanted.append(row.hour >= filters.since)
+    if filters.until is not None:
+        wanted.append(row.hour < filters.until)
     return wanted
 
 
@@ -114,12 +137,11 @@ async def within_time(tx: AsyncSession, statement: Executable) -> Sequence[Row[A
 
 
 def _shared(
-    row: type[LogRecordRow] | type[LogCountRow], filters: Filters, caller: Caller
+    row: type[LogRecordRow | LogCountRow | LogModuleCountRow], filters: Filters, caller: Caller
 ) -> list[ColumnElement[bool]]:
     wanted: list[ColumnElement[bool] | None] = [
         None if caller.project is None else row.project == caller.project,
         None if filters.project is None else row.project == filters.project,
-        None if filters.module is None else row.module == filters.module,
         None if filters.level is None else row.level == _level("level", filters.level),
         None if filters.min_level is None else row.level >= _level("min_level", filters.min_level),
     ]

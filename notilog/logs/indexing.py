@@ -1,7 +1,7 @@
-"""Indexes of closed partitions, for searches; made one at a time, without blocking who writes.
+"""Indexes for searches; made one at a time, without blocking who writes.
 
-A partition that still grows has only what is cheap to write. Once its day is over it hardly
-changes, and gets what each kind of search needs.
+A partition that still grows has only what is cheap to write, see also `notilog.logs.spans`. Once
+its day is over it hardly changes, and gets what each kind of search needs.
 """
 
 from datetime import datetime, timedelta
@@ -10,10 +10,11 @@ from typing import Final
 import structlog
 from psycopg import AsyncConnection, sql
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog import config
 from notilog.db.session import asking, dedicated
-from notilog.logs import partitions
+from notilog.logs import partitions, spans
 from notilog.logs.limits import LogsSettings
 from notilog.logs.partitions import LOCK, Partition
 
@@ -36,35 +37,61 @@ _VALID: Final = text(
 )
 
 
-async def index_closed(now: datetime) -> list[str]:
-    """Make the indexes that closed partitions lack; returns their names.
+async def index(now: datetime) -> list[str]:
+    """Make the indexes that are lacking; returns their names.
 
     When another process is at it, nothing is done.
     """
     closed_before = now - timedelta(hours=config.section(LogsSettings).search_index_after)
     async with asking(primary=True) as tx:
-        closed = [part for part in await partitions.listing(tx) if part.end <= closed_before]
-        lacking = [
-            (part, end)
-            for part in reversed(closed)  # what is new is searched most
-            for end in await _lacking(tx, part)
-        ]
-    if not lacking:
-        return []
-    made: list[str] = []
+        found = await partitions.listing(tx)
+    closed = [part for part in found if part.end <= closed_before]
+    growing = [part for part in found if part.end > closed_before and (part.begin or now) < now]
     async with dedicated() as connection:
         if not await _is_alone(connection):
             return []
-        for partition, end in lacking:
-            await _make(connection, partition, end)
-            made.append(f"{partition.name}_{end}")
-        for name in dict.fromkeys(part.name for part, _ in lacking):
-            await connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(name)))
+        made = [
+            name for part in reversed(growing) for name in await _index_spans(connection, part, now)
+        ]
+        for part in reversed(closed):  # what is new is searched most
+            made += await _index_whole(connection, part)
     return made
 
 
-async def _lacking(tx: object, partition: Partition) -> list[str]:
-    valid = set(await tx.scalars(_VALID, {"partition": partition.name}))  # type: ignore[attr-defined]
+async def _index_spans(
+    connection: AsyncConnection, partition: Partition, now: datetime
+) -> list[str]:
+    async with asking(primary=True) as tx:
+        known = await spans.listing(tx, partition)
+    planned = spans.planned(partition, known, now=now)
+    if planned is None:
+        return []
+    await spans.make(connection, partition, planned)
+    for old in spans.superseded(known, planned):
+        await spans.drop(connection, old)
+    await _analyze(connection, partition)
+    return [planned.name]
+
+
+async def _index_whole(connection: AsyncConnection, partition: Partition) -> list[str]:
+    async with asking(primary=True) as tx:
+        lacking = await _lacking(tx, partition)
+        known = await spans.listing(tx, partition)
+    for end in lacking:
+        await _make(connection, partition, end)
+    for span in known:  # the index of the whole takes their place
+        await spans.drop(connection, span)
+    if lacking:
+        await _analyze(connection, partition)
+    return [f"{partition.name}_{end}" for end in lacking]
+
+
+async def _analyze(connection: AsyncConnection, partition: Partition) -> None:
+    await connection.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(partition.name)))
+
+
+async def _lacking(tx: AsyncSession, partition: Partition) -> list[str]:
+    valid = set(await tx.scalars(_VALID, {"partition": partition.name}))
     return [end for end in INDEXES if f"{partition.name}_{end}" not in valid]
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from notilog import config
 from notilog.db.session import asking, transaction
 from notilog.logs import partitions
+from notilog.logs.counts import COUNTED_FROM
 from notilog.logs.limits import DEFAULT, MIB, LogsSettings
 
 log = structlog.get_logger(__name__)
@@ -32,18 +33,30 @@ _TOO_MUCH: Final = text(
 )
 """The newest minute that, with all after it, is more than the limit; never the newest of all."""
 _DELETE: Final = text(
-    """
-    WITH gone AS (
+    f"""
+    WITH old AS (
         SELECT tableoid, ctid FROM log_records
         WHERE project = :project AND ts < :cut ORDER BY ts LIMIT :most FOR UPDATE SKIP LOCKED
-    )
-    DELETE FROM log_records AS record USING gone
-    WHERE record.tableoid = gone.tableoid AND record.ctid = gone.ctid
-      AND record.project = :project AND record.ts < :cut
-    """
+    ), gone AS (
+        DELETE FROM log_records AS record USING old
+        WHERE record.tableoid = old.tableoid AND record.ctid = old.ctid
+          AND record.project = :project AND record.ts < :cut
+        RETURNING record.*
+    ), {COUNTED_FROM.format(rows="gone", sign="-")}
+    RETURNING (SELECT count(*) FROM gone)
+    """  # noqa: S608  names of our own columns
 )
-_UNCOUNT: Final = text("DELETE FROM log_counts WHERE project = :project AND minute < :cut")
-_UNCOUNT_BETWEEN: Final = text("DELETE FROM log_counts WHERE minute >= :begin AND minute < :end")
+_UNCOUNT: Final = (
+    text("DELETE FROM log_counts WHERE project = :project AND minute < :cut"),
+    text(
+        "DELETE FROM log_module_counts"
+        " WHERE project = :project AND hour < date_trunc('hour', CAST(:cut AS timestamptz))"
+    ),
+)
+_UNCOUNT_BETWEEN: Final = (
+    text("DELETE FROM log_counts WHERE minute >= :begin AND minute < :end"),
+    text("DELETE FROM log_module_counts WHERE hour >= :begin AND hour < :end"),
+)
 _FORGET_AUDIT: Final = text("DELETE FROM log_audit WHERE at < :cut")
 
 
@@ -80,7 +93,8 @@ async def _drop_partitions(now: datetime) -> None:
     for partition in old:
         await partitions.drop(partition)
         async with transaction() as tx:
-            await tx.execute(_UNCOUNT_BETWEEN, {"begin": partition.begin, "end": partition.end})
+            for statement in _UNCOUNT_BETWEEN:
+                await tx.execute(statement, {"begin": partition.begin, "end": partition.end})
 
 
 async def _cut(project: str, now: datetime) -> datetime | None:
@@ -105,9 +119,10 @@ async def _delete(project: str, cut: datetime) -> None:
     while True:
         async with transaction() as tx:
             values = {"project": project, "cut": cut, "most": AT_ONCE}
-            count = getattr(await tx.execute(_DELETE, values), "rowcount", 0)
+            count = await tx.scalar(_DELETE, values) or 0
             if count < AT_ONCE:
-                await tx.execute(_UNCOUNT, {"project": project, "cut": cut})
+                for statement in _UNCOUNT:
+                    await tx.execute(statement, {"project": project, "cut": cut})
         total += count
         if count < AT_ONCE:
             break

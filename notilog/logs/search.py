@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from struct import Struct
 from struct import error as Damaged  # noqa: N812  the class is called "error"
-from typing import Final, Literal
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import literal, select, tuple_
@@ -14,10 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog.errors import Invalid
 from notilog.logs.filters import Filters, conditions, within_time
+from notilog.logs.stretches import Order, stretches
 from notilog.logs.tables import LogRecordRow
 from notilog.users.caller import Caller
-
-Order = Literal["desc", "asc"]
 
 _POSITION: Final = Struct("!q16s")
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -49,14 +48,19 @@ async def search(
     Raises:
         Invalid: a level or the cursor is not understood, or the search takes too long.
     """
-    statement = select(LogRecordRow).where(*conditions(filters, caller)).limit(limit + 1)
     place = tuple_(LogRecordRow.ts, LogRecordRow.id)
+    wanted = select(LogRecordRow).where(*conditions(filters, caller))
     if cursor is not None:
         at = tuple_(*map(literal, _place(cursor)))
-        statement = statement.where(place < at if order == "desc" else place > at)
+        wanted = wanted.where(place < at if order == "desc" else place > at)
     columns = (LogRecordRow.ts, LogRecordRow.id)
-    ordered = statement.order_by(*(getattr(column, order)() for column in columns))
-    records = [row for (row,) in await within_time(tx, ordered)]
+    ordered = wanted.order_by(*(getattr(column, order)() for column in columns))
+    records: list[LogRecordRow] = []
+    for stretch in await stretches(tx, filters, order=order):
+        part = ordered.where(*stretch).limit(limit + 1 - len(records))
+        records += [row for (row,) in await within_time(tx, part)]
+        if len(records) > limit:
+            break
     page = records[:limit]
     return Found(page, _cursor(page[-1]) if len(records) > limit else None)
 

@@ -35,8 +35,7 @@ _FROM_STAGE: Final = f"""
     WITH put AS (
         INSERT INTO log_records ({_NAMES}) SELECT {_NAMES} FROM arriving ON CONFLICT DO NOTHING
         RETURNING log_records.*
-    )
-    {COUNTED_FROM.format("put", sign="")}
+    ), {COUNTED_FROM.format(rows="put", sign="")}
 """  # noqa: S608  names of our own columns
 _REMEMBER: Final = text(
     """

@@ -61,7 +61,7 @@ class LogBatchRow(Row):
 
 
 class LogCountRow(Row):
-    """How many records a minute has of one level, project and module.
+    """How many records a minute has of one project and level.
 
     Rows are only added, several for the same, so that nobody waits for another; what was edited or
     deleted is a negative number. Beat adds up those of past minutes to one, which is ``merged``.
@@ -75,11 +75,32 @@ class LogCountRow(Row):
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     minute: Mapped[datetime]
-    level: Mapped[int] = mapped_column(SmallInteger)
     project: Mapped[str]
-    module: Mapped[str]
+    level: Mapped[int] = mapped_column(SmallInteger)
     records: Mapped[int]
     bytes: Mapped[int] = mapped_column(BigInteger)
+    merged: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class LogModuleCountRow(Row):
+    """The same of an hour and a module: there may be many modules."""
+
+    __tablename__ = "log_module_counts"
+    __table_args__ = (
+        Index(
+            "ix_log_module_counts_hour",
+            "hour",
+            postgresql_include=["project", "module", "level", "records"],
+        ),
+        Index("ix_log_module_counts_unmerged", "hour", postgresql_where=text("NOT merged")),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    hour: Mapped[datetime]
+    project: Mapped[str]
+    module: Mapped[str]
+    level: Mapped[int] = mapped_column(SmallInteger)
+    records: Mapped[int]
     merged: Mapped[bool] = mapped_column(server_default=text("false"))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -12,13 +13,18 @@ import pytest
 from notilog import clock
 from notilog import settings as schema
 from notilog.db.session import dedicated, reading, transaction
-from notilog.logs import indexing, partitions, retention
+from notilog.logs import indexing, partitions, retention, spans
+from notilog.logs.filters import Filters
 from notilog.logs.intake import Sent, accept
+from notilog.logs.search import search
 from notilog.logs.store import keep
+from notilog.logs.stretches import Order
+from notilog.users.caller import Caller
 from tests.integration.log_traffic import Stored
 
 pytestmark = pytest.mark.usefixtures("database")
 DAY = timedelta(days=1)
+ADMIN = Caller(UUID(int=0), "admin", "admin", scopes=None, project=None)
 
 
 async def store(records: Sequence[dict[str, Any]], *, keep_old: bool = True) -> None:
@@ -65,24 +71,73 @@ async def test_closed_partitions_get_their_indexes_once(database_url: str) -> No
     now = clock.now() + DAY
     closed = [part.name for part in await listed() if part.end <= now - timedelta(hours=2)]
     assert "log_records_past" in closed
-    made = await indexing.index_closed(now)
-    assert set(made) == {f"{name}_{end}" for name in closed for end in indexing.INDEXES}
-    assert await indexing.index_closed(now) == []
+    made = await indexing.index(now)
+    assert set(made) >= {f"{name}_{end}" for name in closed for end in indexing.INDEXES}
+    assert await indexing.index(now) == []
     # One that a crash left unfinished is made again.
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(
-            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass", (made[0],)
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass", (made[-1],)
         )
-    assert await indexing.index_closed(now) == [made[0]]
+    assert await indexing.index(now) == [made[-1]]
+
+
+async def test_a_day_that_grows_is_indexed_in_spans_that_grow_together(database_url: str) -> None:
+    begin = next(part.begin for part in await listed() if part.begin)
+
+    async def indexed_at(hours: int, minutes: int) -> list[str]:
+        await indexing.index(begin + timedelta(hours=hours, minutes=minutes))
+        async with reading() as tx:
+            today = next(part for part in await partitions.listing(tx) if part.begin == begin)
+            return [f"{one.begin:%H%M}-{one.end:%H%M}" for one in await spans.listing(tx, today)]
+
+    assert await indexed_at(0, 11) == []
+    assert await indexed_at(0, 12) == ["0000-0010"]
+    assert await indexed_at(0, 13) == ["0000-0010"]
+    assert await indexed_at(0, 45) == ["0000-0010", "0010-0040"]
+    assert await indexed_at(1, 5) == ["0000-0100"]
+    assert await indexed_at(4, 0) == ["0000-0100", "0100-0350"]
+    assert await indexed_at(4, 5) == ["0000-0100", "0100-0350", "0350-0400"]
+    assert await indexed_at(24 + 3, 0) == []
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+async def test_words_are_found_in_every_stretch_of_time(order: Order) -> None:
+    begin = next(part.begin for part in await listed() if part.begin)
+    moments = [begin + timedelta(minutes=7 * n) for n in range(-40, 40)]
+    sent = [
+        record(f"n{n} {'rare' if n % 3 else 'often'}", ts=moment.isoformat())
+        for n, moment in enumerate(moments)
+    ]
+    await store(sent)
+    wanted = [one["message"] for one in sent if "rare" in one["message"]]
+    expected = wanted if order == "asc" else wanted[::-1]
+    for hours in (0, 1, 2, 3, 4):
+        await indexing.index(begin + timedelta(hours=hours, minutes=25))
+        found, cursor = [], None
+        async with reading() as tx:
+            while True:
+                page = await search(
+                    tx,
+                    ADMIN,
+                    filters=Filters(words="rare", since=moments[0], until=moments[-1] + DAY),
+                    order=order,
+                    limit=7,
+                    cursor=cursor,
+                )
+                found += [row.message for row in page.records]
+                if (cursor := page.next) is None:
+                    break
+        assert found == expected
 
 
 async def test_only_one_builds_and_writers_go_on(database_url: str) -> None:
     now = clock.now() + 2 * DAY
     async with dedicated() as connection:
         await connection.execute("SELECT pg_advisory_lock(%s)", (partitions.LOCK + 1,))
-        assert await indexing.index_closed(now) == []
+        assert await indexing.index(now) == []
     await store([record("goes on")])
-    assert await indexing.index_closed(now)
+    assert await indexing.index(now)
     assert Stored(database_url).count() == 1
 
 
