@@ -7,6 +7,7 @@ read and tries again; the rest waits in the broker.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,13 +18,14 @@ from notilog import clock, config
 from notilog.db.session import transaction
 from notilog.logs import partitions, store
 from notilog.logs.batch import Batch, Message
-from notilog.logs.handing import hand
+from notilog.logs.handing import close, hand
 from notilog.logs.intake import received
 from notilog.logs.limits import LogsSettings
 from notilog.logs.measures import RECORDS, STORED
 from notilog.logs.store import Kept
+from workers import runtime
 from workers.log_queue import QueueIntake
-from workers.log_stream import StreamIntake
+from workers.log_stream import STOP_PATIENCE, StreamIntake
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +49,10 @@ class LogIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is unt
             return StreamIntake(broker, lanes=lanes, commit=commit)
         return QueueIntake(broker, lanes=lanes, commit=commit)
 
+    def stop(self, parent: Any) -> None:
+        super().stop(parent)
+        runtime.submit(close()).result(STOP_PATIENCE)
+
 
 async def commit(messages: Sequence[Message], *, hold: Callable[[], Awaitable[None]]) -> None:
     """Store what the messages carry, however long the database stays away.
@@ -57,25 +63,43 @@ async def commit(messages: Sequence[Message], *, hold: Callable[[], Awaitable[No
     """
     now = clock.now()
     batches = [received(message, now=now) for message in messages]
-    again = {batch.id for batch in batches if batch.again}
-    pause = FIRST_PAUSE
-    longest_pause = min(LONGEST_PAUSE, config.section(LogsSettings).claim_after / 3)
-    while True:
-        try:
-            await partitions.ensure(now)
-            async with transaction() as tx:
-                kept = await store.keep(tx, batches)
-            # What was stored before this worker got it, but perhaps by one that died then.
-            await hand([batch for batch in batches if batch.id in kept.fresh | again])
-        except Exception:
-            log.warning("log_store_postponed", batches=len(batches), exc_info=True)
-            await asyncio.sleep(pause)
-            await hold()
-            pause = min(2 * pause, longest_pause)
-            again.update(batch.id for batch in batches)
-        else:
-            break
+    pauses = _Pauses(hold)
+    again = [batch for batch in batches if batch.again]
+    while (kept := await _stored(batches, now)) is None:
+        again = list(batches)  # it may be stored all the same
+        await pauses.next()
+    # Besides what is new: what an earlier worker stored, and perhaps died before it handed it on.
+    ids = {batch.id for batch in kept.fresh}
+    handed = [*kept.fresh, *(batch for batch in again if batch.id not in ids)]
+    names: Sequence[str] = config.section(LogsSettings).connectors
+    while names := await hand(handed, names):
+        await pauses.next()
     _measure(batches, kept)
+
+
+async def _stored(batches: Sequence[Batch], now: datetime) -> Kept | None:
+    """What became of them; None when the database failed."""
+    try:
+        await partitions.ensure(now)
+        async with transaction() as tx:
+            return await store.keep(tx, batches)
+    except Exception:
+        log.warning("log_store_postponed", batches=len(batches), exc_info=True)
+        return None
+
+
+class _Pauses:
+    """Waiting before each new try, ever longer, so that the broker gives the messages to nobody."""
+
+    def __init__(self, hold: Callable[[], Awaitable[None]]) -> None:
+        self._hold = hold
+        self._pause = FIRST_PAUSE
+        self._longest = min(LONGEST_PAUSE, config.section(LogsSettings).claim_after / 3)
+
+    async def next(self) -> None:
+        await asyncio.sleep(self._pause)
+        await self._hold()
+        self._pause = min(2 * self._pause, self._longest)
 
 
 def _measure(batches: Sequence[Batch], kept: Kept) -> None:

@@ -19,7 +19,7 @@ from kombu.entity import Exchange, Queue
 from kombu.messaging import Consumer
 from kombu.transport.base import Message as Delivered
 
-from notilog.logs.batch import ACCEPTED_MS, EXCHANGE, QUEUE, ROWS, Message, named
+from notilog.logs.batch import ACCEPTED_MS, EXCHANGE, QUEUE, ROWS, ROWS_ALONE, Message, named
 from workers import runtime
 from workers.log_stream import Commit
 
@@ -157,7 +157,9 @@ def _message(delivered: Delivered) -> Message:
         type=content_type,
         body=delivered.body or b"",  # an empty one is text to py-amqp
         encoding=delivered.content_encoding or "",
-        id=_batch_id(delivered.properties.get("message_id"), own=content_type == ROWS),
+        id=_batch_id(
+            delivered.properties.get("message_id"), own=content_type in {ROWS, ROWS_ALONE}
+        ),
         records=records if isinstance(records, int) else 0,
         again=bool(delivered.delivery_info.get("redelivered")),
         accepted_at=_moment(delivered.headers.get(ACCEPTED_MS)),

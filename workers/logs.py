@@ -12,9 +12,13 @@ from workers.app import app
 
 @app.task(name="logs.forget_batches")
 async def forget_batches() -> None:
-    days = config.section(LogsSettings).remember_batches_days
+    limits = config.section(LogsSettings)
+    now = clock.now()
     async with transaction() as tx:
-        await store.forget_batches(tx, store.remembered_since(clock.now(), days=days))
+        since = store.remembered_since(now, days=limits.remember_batches_days)
+        await store.forget_batches(tx, since)
+        kept_since = store.remembered_since(now, days=limits.keep_rejects_days)
+        await store.forget_rejects(tx, kept_since)
 
 
 @app.task(name="logs.make_partitions")

@@ -33,6 +33,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_log_counts'))
     )
     op.create_index('ix_log_counts_minute', 'log_counts', ['minute'], unique=False, postgresql_include=['project', 'level', 'records'])
+    op.create_index('ix_log_counts_project', 'log_counts', ['project', 'minute'], unique=False, postgresql_include=['bytes'])
     op.create_index('ix_log_counts_unmerged', 'log_counts', ['minute'], unique=False, postgresql_where=sa.text('NOT merged'))
     op.create_table('log_module_counts',
     sa.Column('id', sa.BigInteger(), sa.Identity(always=True), nullable=False),
@@ -112,6 +113,10 @@ def _into_partitions() -> None:
         op.execute(
             f"CREATE TABLE {name} PARTITION OF log_records"
             f" FOR VALUES FROM ('{begin.isoformat()}') TO ('{(begin + DAY).isoformat()}')"
+        )
+        op.execute(
+            f"CREATE STATISTICS {name}_words_known"
+            f" ON (to_tsvector('simple'::regconfig, message)) FROM {name}"
         )
         begin += DAY
     op.execute(

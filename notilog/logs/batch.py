@@ -16,6 +16,8 @@ NAME: Final = "notilog.logs"
 ROWS: Final = "application/vnd.notilog.rows.v2"
 """The content type of counts and rows made by `notilog.logs.rows`: the length of the counts as four
 bytes, the counts as JSON, the rows. Another layout needs another number."""
+ROWS_ALONE: Final = "application/vnd.notilog.rows.v1"
+"""What was sent before the counts were: rows alone."""
 JSON: Final = "application/json"
 ACCEPTED_MS: Final = "accepted-ms"
 """The header of a message on RabbitMQ that says when it was published, in Unix milliseconds."""
@@ -82,7 +84,8 @@ class Message:
 
 def named(*parts: str) -> UUID:
     """The batch id that always comes out of the same names."""
-    return uuid5(_NAMESPACE, "\0".join(parts))
+    whole = "\0".join(parts).encode(errors="replace").decode()  # half a surrogate is no text
+    return uuid5(_NAMESPACE, whole)
 
 
 def sealed(batch: Batch) -> Message:
@@ -102,9 +105,12 @@ def unsealed(message: Message) -> tuple[bytes, Counts]:
         ValueError: the body is damaged.
     """
     body = message.body
+    is_alone = message.type == ROWS_ALONE
     try:
         if message.encoding == "zstd":
             body = zstandard.ZstdDecompressor().decompress(body, max_output_size=_LARGEST_ROWS)
+        if is_alone:
+            return body, {}
         begin = _LENGTH.size + _LENGTH.unpack_from(body)[0]
         counted = _counts(body[_LENGTH.size : begin])
     except (zstandard.ZstdError, struct.error, msgspec.DecodeError) as error:

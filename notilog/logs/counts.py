@@ -52,8 +52,8 @@ _MERGE: Final = """
         SELECT {at} FROM {table} WHERE NOT merged AND {at} < :until ORDER BY {at} LIMIT :most
     ), gone AS (
         DELETE FROM {table}
-        WHERE NOT merged AND {at} BETWEEN (SELECT min({at}) FROM span)
-                                      AND (SELECT max({at}) FROM span)
+        WHERE {at} BETWEEN (SELECT min({at}) FROM span)
+                         AND (SELECT max({at}) FROM span)
         RETURNING *
     ), put AS (
         INSERT INTO {table} ({keys}, {sums}, merged)
@@ -103,7 +103,7 @@ async def add(tx: AsyncSession, counts: Sequence[Counts]) -> None:
     await tx.execute(
         _ADD,
         {
-            "minutes": [_instant(minute) for minute, _, _ in by_minute],
+            "minutes": [minute_at(minute) for minute, _, _ in by_minute],
             "projects": [project for _, project, _ in by_minute],
             "levels": [level for _, _, level in by_minute],
             "records": [records for records, _ in by_minute.values()],
@@ -113,7 +113,7 @@ async def add(tx: AsyncSession, counts: Sequence[Counts]) -> None:
     await tx.execute(
         _ADD_MODULES,
         {
-            "hours": [_instant(hour * _HOUR) for hour, _, _, _ in by_module],
+            "hours": [minute_at(hour * _HOUR) for hour, _, _, _ in by_module],
             "projects": [project for _, project, _, _ in by_module],
             "modules": [module for _, _, module, _ in by_module],
             "levels": [level for _, _, _, level in by_module],
@@ -129,5 +129,10 @@ async def merge(tx: AsyncSession, now: datetime) -> bool:
     return any(gone)
 
 
-def _instant(minute: int) -> datetime:
+def minute_at(minute: int) -> datetime:
+    """The instant at which a counted minute begins.
+
+    Raises:
+        OverflowError: it is of no year that Python has.
+    """
     return _EPOCH + timedelta(microseconds=minute * COUNTED_MINUTE)

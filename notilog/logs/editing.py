@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from notilog.errors import FieldError, Invalid, NotFound
-from notilog.logs import levels
+from notilog.logs import levels, partitions
 from notilog.logs.counts import COUNTED_FROM
 from notilog.logs.filters import Filters, conditions, within_time
 from notilog.logs.intake import Sent, accept
@@ -91,6 +91,7 @@ async def change(
     await tx.refresh(row, with_for_update=True)
     before = as_json(row)
     after = _checked({**before, **changes, "id": str(record_id)}, caller=caller, now=now)
+    await partitions.fill(tx, [after["ts"]])
     key = {"ts": [row.ts], "ids": [row.id]}
     await tx.execute(_COUNT["-"], key)
     at_old_place = (LogRecordRow.ts == row.ts, LogRecordRow.id == row.id)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from time import monotonic
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +20,7 @@ from notilog.logs.tables import LogCountRow, LogModuleCountRow, LogRecordRow
 from notilog.users.caller import Caller
 
 _WORDS: Final = text("'simple'::regconfig")
+_DEADLINE: Final = "search_deadline"
 LONGEST_NUMBER: Final = 17
 """Digits of an attribute that is asked for as a number: those that a float holds."""
 TEXTS: Final = (
@@ -58,7 +60,8 @@ class Filters:
     @property
     def are_counted(self) -> bool:
         """Whether what is counted beside the records is enough to count what they ask for."""
-        return not (self.words or self.attrs or any(getattr(self, name) for name in TEXTS))
+        are_texts = any(getattr(self, name) is not None for name in TEXTS)
+        return not (self.words or self.attrs or are_texts)
 
 
 def conditions(filters: Filters, caller: Caller) -> list[ColumnElement[bool]]:
@@ -119,19 +122,24 @@ def hour_conditions(filters: Filters, caller: Caller) -> list[ColumnElement[bool
 
 
 async def within_time(tx: AsyncSession, statement: Executable) -> Sequence[Row[Any]]:
-    """The rows of a statement.
+    """The rows of a statement; all those of one transaction share the time that a search may take.
 
     Raises:
         Invalid: it took so long that the search should be narrowed.
     """
     seconds = config.section(LogsSettings).search_timeout
-    milliseconds = str(int(seconds * 1000))
-    await tx.execute(select(func.set_config("statement_timeout", milliseconds, True)))
+    advice = f"took longer than {seconds:g} s; narrow it by project or by from and to"
+    left = tx.info.setdefault(_DEADLINE, monotonic() + seconds) - monotonic()
+    if left <= 0:
+        raise Invalid.field("query", advice)
+    milliseconds = str(max(1, int(left * 1000)))
+    # A plan for any values cannot know that an index of a span of time serves these.
+    plans = func.set_config("plan_cache_mode", "force_custom_plan", True)
+    await tx.execute(select(func.set_config("statement_timeout", milliseconds, True), plans))
     try:
         return (await tx.execute(statement)).all()
     except DBAPIError as error:
         if isinstance(error.orig, QueryCanceled):
-            advice = f"took longer than {seconds:g} s; narrow it by project or by from and to"
             raise Invalid.field("query", advice) from error
         raise
 

@@ -37,20 +37,21 @@ _open: dict[str, Connector] = {}
 _failed_at: dict[str, float] = {}
 
 
-async def hand(batches: Sequence[Batch]) -> None:
-    """Give every connector of the settings these batches.
-
-    Raises:
-        Unavailable: what a connector could not take cannot be kept either.
-    """
+async def hand(batches: Sequence[Batch], names: Sequence[str]) -> list[str]:
+    """Give these connectors the batches; returns those that could neither take nor keep them."""
     handed = [
         Handed(batch.id, batch.accepted_at or clock.now(), batch.rows)
         for batch in batches
         if batch.rows
     ]
-    names = config.section(LogsSettings).connectors
-    if handed and names:
-        await asyncio.gather(*(_give(name, handed) for name in names))
+    if not handed:
+        return []
+    ends = await asyncio.gather(*(_give(name, handed) for name in names), return_exceptions=True)
+    failed = [name for name, end in zip(names, ends, strict=True) if end is not None]
+    for name, end in zip(names, ends, strict=True):
+        if end is not None:
+            log.warning("log_connector_not_served", connector=name, reason=str(end))
+    return failed
 
 
 async def close() -> None:

@@ -7,6 +7,7 @@ its day is over it hardly changes, and gets what each kind of search needs.
 from datetime import datetime, timedelta
 from typing import Final
 
+import psycopg
 import structlog
 from psycopg import AsyncConnection, sql
 from sqlalchemy import text
@@ -54,23 +55,30 @@ async def index(now: datetime) -> list[str]:
             name for part in reversed(growing) for name in await _index_spans(connection, part, now)
         ]
         for part in reversed(closed):  # what is new is searched most
-            made += await _index_whole(connection, part)
+            try:
+                made += await _index_whole(connection, part)
+            except psycopg.Error:
+                log.exception("log_partition_not_indexed", partition=part.name)
     return made
 
 
 async def _index_spans(
     connection: AsyncConnection, partition: Partition, now: datetime
 ) -> list[str]:
-    async with asking(primary=True) as tx:
-        known = await spans.listing(tx, partition)
-    planned = spans.planned(partition, known, now=now)
-    if planned is None:
-        return []
-    await spans.make(connection, partition, planned)
-    for old in spans.superseded(known, planned):
-        await spans.drop(connection, old)
-    await _analyze(connection, partition)
-    return [planned.name]
+    made: list[str] = []
+    while True:
+        async with asking(primary=True) as tx:
+            known = await spans.listing(tx, partition)
+        planned = spans.planned(partition, known, now=now)
+        if planned is None:
+            break
+        await spans.make(connection, partition, planned)
+        for old in spans.superseded(known, planned):
+            await spans.drop(connection, old)
+        made.append(planned.name)
+    if made:
+        await _analyze(connection, partition)
+    return made
 
 
 async def _index_whole(connection: AsyncConnection, partition: Partition) -> list[str]:

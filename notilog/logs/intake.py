@@ -15,14 +15,18 @@ from uuid_utils.compat import uuid7
 
 from notilog import config
 from notilog.errors import FieldError, Invalid, TooLarge
-from notilog.logs.batch import JSON, ROWS, Batch, Message, Reject, named, unsealed
+from notilog.logs import levels
+from notilog.logs.batch import JSON, ROWS, ROWS_ALONE, Batch, Message, Reject, named, unsealed
 from notilog.logs.limits import LogsSettings
 from notilog.logs.record import BadDocument, BadRecord, Record, record_of, records_of
 from notilog.logs.redaction import Redaction
-from notilog.logs.rows import Packer
+from notilog.logs.rows import Counts, Packer
+from notilog.logs.stored import counts_in
 
 BY_LINE: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 _JSON_TYPES: Final = (JSON, "text/json", "")
+_MINUTES_OF_TIME: Final = 1_000 * 366 * 24 * 60
+_LARGEST: Final = 2**40
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _LARGEST_WINDOW: Final = 8 * 1024 * 1024
 _NUL: Final = b"\\u0000"
@@ -105,7 +109,7 @@ def received(message: Message, *, now: datetime) -> Batch:
     """The batch in a message from the broker; what cannot be read at all is one reject of it."""
     try:
         batch = _opened(message, now=now)
-    except (Invalid, TooLarge, ValueError) as error:
+    except Exception as error:  # noqa: BLE001  one message must not hold up those beside it
         limits = config.section(LogsSettings)
         kept = _redaction_of(limits).payload(message.body[: limits.batch_bytes])
         batch = Batch(message.id or uuid7(), 0, b"", (Reject(0, str(error), kept),))
@@ -118,11 +122,25 @@ def received(message: Message, *, now: datetime) -> Batch:
 
 
 def _opened(message: Message, *, now: datetime) -> Batch:
-    if message.type == ROWS:
+    if message.type in {ROWS, ROWS_ALONE}:
         rows, counts = unsealed(message)
-        return Batch(message.id or uuid7(), message.records, rows, counts=counts)
+        if not _are_sound(counts, message.records):
+            counts = counts_in(rows)
+        records = sum(number for number, _ in counts.values())
+        return Batch(message.id or uuid7(), records, rows, counts=counts)
     sent = Sent(message.body, message.type, message.encoding)
     return accept(sent, now=now, batch_id=message.id)
+
+
+def _are_sound(counts: Counts, records: int) -> bool:
+    """Whether counts that came with rows can be believed; anybody may have published them."""
+    return sum(number for number, _ in counts.values()) == records and all(
+        level in levels.NAMES
+        and abs(minute) <= _MINUTES_OF_TIME
+        and 0 < number <= records
+        and 0 <= size <= _LARGEST
+        for (minute, level, _, _), (number, size) in counts.items()
+    )
 
 
 def repeatable_id(sender: str, project: str | None, key: str, body: bytes) -> UUID:

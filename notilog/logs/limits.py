@@ -51,6 +51,9 @@ class LogsSettings(Section):
     remember_batches_days: int = Field(
         7, ge=1, le=365, description="days for which a repeated Idempotency-Key is recognised"
     )
+    keep_rejects_days: int = Field(
+        30, ge=1, le=3650, description="days for which what could not be stored is kept"
+    )
     search_timeout: float = Field(10.0, gt=0, le=300, description="seconds a search may take")
     search_index_after: float = Field(
         2.0, ge=0, le=240, description="hours after its end until a partition gets its indexes"

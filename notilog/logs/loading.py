@@ -28,6 +28,7 @@ _KNOWN: Final = text(
     FROM unnest(CAST(:ids AS uuid[]), CAST(:moments AS timestamptz[]))
         WITH ORDINALITY AS asked (id, ts, place)
     JOIN log_records AS r ON r.ts = asked.ts AND r.id = asked.id
+    WHERE r.ts BETWEEN :first AND :last
     """
 )
 
@@ -140,9 +141,12 @@ async def _stored(keys: dict[Piece, _Key], *, now: datetime) -> Loaded:
 
 async def _known(tx: AsyncSession, keys: dict[Piece, _Key]) -> set[Piece]:
     """Those that are stored already: they are not given to the store, which would count them."""
+    moments = [key.ts for key in keys.values()]
     asked = {
         "ids": [key.id for key in keys.values()],
-        "moments": [key.ts for key in keys.values()],
+        "moments": moments,
+        "first": min(moments, default=None),
+        "last": max(moments, default=None),
     }
     places = set((await tx.scalars(_KNOWN, asked)).all())
     return {piece for place, piece in enumerate(keys, 1) if place in places}

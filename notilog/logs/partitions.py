@@ -4,6 +4,7 @@ Whatever is older than the platform, such as an import, is in the first one, wit
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -40,8 +41,11 @@ _LEFT: Final = text(
     WHERE relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = CAST(:parent AS regclass))
       AND relkind = 'r' AND relname ~ ('^' || :parent || '_[0-9]{8}$')
       AND (inhparent IS NULL OR inhdetachpending)
+      AND obj_description(pg_class.oid, 'pg_class') = :mark
     """
 )
+_MARK: Final = "NotiLog drops this"
+"""The comment on a partition that is being dropped: whoever else detaches one keeps it."""
 _FIRST: Final = f"{TABLE}_past"
 _BOUNDS: Final = re.compile(r"FROM \((?:'(?P<begin>[^']+)'|MINVALUE)\) TO \('(?P<end>[^']+)'\)")
 
@@ -82,6 +86,24 @@ async def make_ahead(now: datetime, *, days: int) -> datetime:
     return end
 
 
+async def fill(tx: AsyncSession, moments: Iterable[datetime]) -> bool:
+    """Make the partitions of days that were dropped, for records of that time; says if there were.
+
+    Days behind the last partition are not made: they are too far ahead.
+    """
+    await tx.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+    known = await listing(tx)
+    days = {at.replace(hour=0, minute=0, second=0, microsecond=0) for at in moments}
+    missing = [
+        day
+        for day in sorted(days)
+        if day < known[-1].end and not any((p.begin or day) <= day < p.end for p in known)
+    ]
+    for day in missing:
+        await _make(tx, day)
+    return bool(missing)
+
+
 async def _make(tx: AsyncSession, begin: datetime) -> None:
     """Attached rather than made in place, so that writers of other days do not wait."""
     names = {"new": sql.Identifier(f"{TABLE}_{begin:%Y%m%d}"), "parent": sql.Identifier(TABLE)}
@@ -97,6 +119,11 @@ async def _make(tx: AsyncSession, begin: datetime) -> None:
     )
     await connection.execute(
         sql.SQL(
+            "CREATE STATISTICS {words} ON (to_tsvector('simple'::regconfig, message)) FROM {new}"
+        ).format(words=sql.Identifier(f"{TABLE}_{begin:%Y%m%d}_words_known"), **names)
+    )
+    await connection.execute(
+        sql.SQL(
             "ALTER TABLE {parent} ATTACH PARTITION {new} FOR VALUES FROM ({begin}) TO ({end})"
         ).format(**names, **bounds)
     )
@@ -107,6 +134,9 @@ async def drop(partition: Partition) -> None:
     names = {"old": sql.Identifier(partition.name), "parent": sql.Identifier(TABLE)}
     async with dedicated() as connection:
         await connection.execute(
+            sql.SQL("COMMENT ON TABLE {old} IS {mark}").format(**names, mark=sql.Literal(_MARK))
+        )
+        await connection.execute(
             sql.SQL("ALTER TABLE {parent} DETACH PARTITION {old} CONCURRENTLY").format(**names)
         )
         await connection.execute(sql.SQL("DROP TABLE {old}").format(**names))
@@ -116,7 +146,7 @@ async def drop(partition: Partition) -> None:
 async def finish_dropping() -> None:
     """Drop what was detached by a process that then died."""
     async with asking(primary=True) as tx:
-        left = (await tx.execute(_LEFT, {"parent": TABLE})).all()
+        left = (await tx.execute(_LEFT, {"parent": TABLE, "mark": _MARK})).all()
     for name, pending in left:
         names = {"old": sql.Identifier(name), "parent": sql.Identifier(TABLE)}
         async with dedicated() as connection:

@@ -15,9 +15,18 @@ import re2
 from notilog.logs.record import Record
 
 REDACTED: Final = "[redacted]"
-_TEXTS: Final = ("message", "stack_trace")
-_ASSIGNED: Final = r"""["']?\s*[:=]\s*(?:(?:bearer|basic)\s+)?"""
-_VALUE: Final = r"""("[^"]*"|'[^']*'|[^\s,;&"'}]+)"""
+_TEXTS: Final = (
+    *("message", "stack_trace", "host", "service", "environment", "logger"),
+    *("trace_id", "span_id", "request_id"),
+)
+_ASSIGNED: Final = r"""["']?\s*[:=]\s*"""
+_QUOTED: Final = r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
+_VALUE: Final = rf"""(?:{_QUOTED}|(?:(?:bearer|basic|digest|token)\s+)?[^\s,;&"'{{}}]+)"""
+_HEADERS: Final = ("authorization", "cookie")
+_LINE: Final = rf"""(?:{_QUOTED}|[^\r\n"']+)"""
+"""What follows the name of a header goes on to the end of the line."""
+_WORD_WITHIN: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_ESCAPED: Final = b"\\u00"
 
 
 class Redaction:
@@ -44,20 +53,26 @@ class Redaction:
         return tuple(
             spelling.encode()
             for name in self._names
-            for spelling in dict.fromkeys((name, name.replace("_", "-")))
+            for spelling in dict.fromkeys(name.replace("_", link) for link in ("_", "-", ""))
         )
 
     @cached_property
-    def _named(self) -> Any:
-        names = "|".join(re.escape(name).replace("_", "[_-]") for name in self._names)
-        return re2.compile(f"(?i)((?:{names}){_ASSIGNED}){_VALUE}")
+    def _named(self) -> list[Any]:
+        of_line = [name for name in self._names if name.split("_")[-1] in _HEADERS]
+        others = [name for name in self._names if name not in of_line]
+        return [
+            re2.compile(f"(?i)((?:{_either(names)}){_ASSIGNED}){value}")
+            for names, value in ((of_line, _LINE), (others, _VALUE))
+            if names
+        ]
 
     def concerns(self, body: bytes) -> bool:
         """Whether anything in the body could have to be taken out: quick, and rarely wrong."""
         if self._patterns:
             return True
         lowered = body.lower()
-        return any(needle in lowered for needle in self._needles)
+        # A name may be written with escapes, which no program does without need.
+        return _ESCAPED in lowered or any(needle in lowered for needle in self._needles)
 
     def applied(self, record: Record) -> Record:
         """The record without what must not be stored."""
@@ -74,12 +89,14 @@ class Redaction:
         """What could not be read as a record, without what must not be stored."""
         if not self.concerns(payload):
             return payload
-        return self.text(payload.decode(errors="surrogateescape")).encode(errors="surrogateescape")
+        # Whatever bytes they are: each is a character, and comes back as it was.
+        return self.text(payload.decode("latin-1")).encode("latin-1")
 
     def text(self, text: str) -> str:
         """The text without what must not be stored."""
         if self._names and ("=" in text or ":" in text):  # much cheaper than the search
-            text = self._named.sub(rf"\1{REDACTED}", text)
+            for named in self._named:
+                text = named.sub(rf"\1{REDACTED}", text)
         for pattern in self._patterns:
             text = pattern.sub(REDACTED, text)
         return text
@@ -95,8 +112,12 @@ class Redaction:
         return self.text(value) if isinstance(value, str) else value
 
     def _is_named(self, name: str) -> bool:
-        plain = _plain(name)
-        return any(plain == known or plain.endswith(f"_{known}") for known in self._names)
+        within = f"_{_plain(_WORD_WITHIN.sub('_', name))}_"
+        return any(f"_{known}_" in within for known in self._names)
+
+
+def _either(names: Sequence[str]) -> str:
+    return "|".join(re.escape(name).replace("_", "[_-]?") for name in names)
 
 
 def _plain(name: str) -> str:

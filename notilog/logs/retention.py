@@ -9,9 +9,11 @@ from typing import Final
 
 import structlog
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from notilog import config
 from notilog.db.session import asking, transaction
+from notilog.errors import Unavailable
 from notilog.logs import partitions
 from notilog.logs.counts import COUNTED_FROM
 from notilog.logs.limits import DEFAULT, MIB, LogsSettings
@@ -67,9 +69,12 @@ async def enforce(now: datetime) -> None:
     async with asking(primary=True) as tx:
         projects = list(await tx.scalars(_PROJECTS))
     for project in projects:
-        cut = await _cut(project, now)
-        if cut is not None:
-            await _delete(project, cut.replace(second=0, microsecond=0))
+        try:
+            cut = await _cut(project, now)
+            if cut is not None:
+                await _delete(project, cut.replace(second=0, microsecond=0))
+        except (SQLAlchemyError, Unavailable):
+            log.exception("log_records_not_ended", project=project)
     days = config.section(LogsSettings).audit_days
     async with transaction() as tx:
         await tx.execute(_FORGET_AUDIT, {"cut": now - timedelta(days=days)})

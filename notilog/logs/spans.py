@@ -15,7 +15,7 @@ from psycopg import AsyncConnection, sql
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from notilog.logs.partitions import Partition
+from notilog.logs.partitions import TABLE, Partition
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +32,16 @@ _INDEXES: Final = text(
     JOIN pg_class AS index ON index.oid = indexrelid
     WHERE indrelid = CAST(:partition AS regclass) AND index.relname ~ '_words_[0-9]'
     ORDER BY index.relname
+    """
+)
+
+
+_ALL: Final = text(
+    """
+    SELECT index.relname FROM pg_inherits
+    JOIN pg_index ON indrelid = inhrelid AND indisvalid
+    JOIN pg_class AS index ON index.oid = indexrelid
+    WHERE inhparent = CAST(:parent AS regclass) AND index.relname ~ '_words_[0-9]'
     """
 )
 
@@ -60,6 +70,15 @@ async def listing(tx: AsyncSession, partition: Partition) -> list[Span]:
     return found
 
 
+async def bounds(tx: AsyncSession) -> set[datetime]:
+    """Where the indexed spans of all partitions begin and end."""
+    found: set[datetime] = set()
+    for name in await tx.scalars(_ALL, {"parent": TABLE}):
+        if matched := _NAME.search(name):
+            found |= {_instant(part) for part in matched.groups()}
+    return found
+
+
 def planned(partition: Partition, spans: Sequence[Span], *, now: datetime) -> Span | None:
     """The span to index next: what is over and not indexed yet, or several short ones as one."""
     if partition.begin is None:
@@ -70,7 +89,8 @@ def planned(partition: Partition, spans: Sequence[Span], *, now: datetime) -> Sp
     end = over - (over - partition.begin) % STEP
     short = [span for span in valid if span.is_short]
     if short and end - short[0].begin >= LONG:
-        return _span(partition, short[0].begin, end)
+        return _span(partition, short[0].begin, short[0].begin + LONG)
+    end = min(end, begin + LONG)
     return _span(partition, begin, end) if end - begin >= STEP else None
 
 

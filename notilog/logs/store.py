@@ -5,10 +5,10 @@ around it are stored.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
-from uuid import UUID
 
 import psycopg
 from psycopg.errors import CheckViolation, UniqueViolation
@@ -18,8 +18,9 @@ from uuid_utils.compat import uuid7
 
 from notilog.db.session import driver_connection
 from notilog.instants import OUT_OF_YEARS
+from notilog.logs import partitions
 from notilog.logs.batch import Batch
-from notilog.logs.counts import COUNTED_FROM, add
+from notilog.logs.counts import COUNTED_FROM, add, minute_at
 from notilog.logs.rows import COLUMNS, HEADER, TRAILER, Counts, split
 from notilog.logs.stored import counts_in
 from notilog.logs.tables import LogBatchRow, LogRejectRow
@@ -57,7 +58,7 @@ class Kept:
     rejected: int
     repeated: int
     """Batches that had been stored before."""
-    fresh: frozenset[UUID] = field(default=frozenset(), compare=False)
+    fresh: tuple[Batch, ...] = field(default=(), compare=False)
     """The others."""
 
 
@@ -94,7 +95,7 @@ async def keep(tx: AsyncSession, batches: Sequence[Batch]) -> Kept:
         handed - len(refused),
         len(refused),
         len(batches) - len(fresh),
-        frozenset(batch.id for batch in fresh),
+        tuple(fresh),
     )
 
 
@@ -104,6 +105,11 @@ async def forget_batches(tx: AsyncSession, before: datetime) -> int:
         delete(LogBatchRow).where(LogBatchRow.stored_at < before).returning(LogBatchRow.id)
     )
     return len(forgotten.all())
+
+
+async def forget_rejects(tx: AsyncSession, before: datetime) -> None:
+    """Forget what could not be stored before an instant."""
+    await tx.execute(delete(LogRejectRow).where(LogRejectRow.received_at < before))
 
 
 def remembered_since(now: datetime, *, days: int) -> datetime:
@@ -162,9 +168,24 @@ async def _attempt(tx: AsyncSession, pieces: Sequence[_Piece], counts: list[Coun
     except UniqueViolation:
         return await _attempt_with_repeats(connection, pieces)
     except psycopg.Error as error:
+        if _has_no_place(error) and await partitions.fill(tx, _moments(pieces)):
+            return await _attempt(tx, pieces, counts)
         return _reason(error)
     counts += [piece.counts or counts_in(piece.rows) for piece in pieces]
     return None
+
+
+def _has_no_place(error: psycopg.Error) -> bool:
+    return isinstance(error, CheckViolation) and error.diag.constraint_name is None
+
+
+def _moments(pieces: Sequence[_Piece]) -> set[datetime]:
+    """The times of the pieces, to the minute."""
+    found: set[datetime] = set()
+    for piece in pieces:
+        with suppress(ValueError, OverflowError):
+            found |= {minute_at(key[0]) for key in piece.counts or counts_in(piece.rows)}
+    return found
 
 
 async def _attempt_with_repeats(

@@ -11,7 +11,7 @@ from typing import Literal
 from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from notilog.logs import partitions, spans
+from notilog.logs import spans
 from notilog.logs.filters import Filters
 from notilog.logs.tables import LogRecordRow
 
@@ -24,12 +24,7 @@ async def stretches(
     """Conditions on the time, in the order in which the stretches are to be gone through."""
     if not filters.words:
         return [[]]
-    bounds: set[datetime] = set()
-    for partition in await partitions.listing(tx):
-        indexed = await spans.listing(tx, partition) if partition.begin else []
-        if indexed:
-            bounds.add(indexed[0].begin)
-        bounds |= {span.end for span in indexed if span.valid}
+    bounds = await spans.bounds(tx)
     edges: list[datetime | None] = [None, *sorted(bounds), None]
     found = [
         _between(begin, end)

@@ -70,6 +70,7 @@ class LogCountRow(Row):
     __tablename__ = "log_counts"
     __table_args__ = (
         Index("ix_log_counts_minute", "minute", postgresql_include=["project", "level", "records"]),
+        Index("ix_log_counts_project", "project", "minute", postgresql_include=["bytes"]),
         Index("ix_log_counts_unmerged", "minute", postgresql_where=text("NOT merged")),
     )
 
