@@ -68,15 +68,6 @@ class LogsSettings(Section):
         default_factory=dict,
         description='by project, or "default": {"default": {"days": 90}, "shop": {"mib": 5000}}',
     )
-    disk_reserve_mib: float = Field(
-        1024,
-        ge=0,
-        description="with less free disk records of low levels are refused, with a "
-        "quarter of it all",
-    )
-    disk_low_level: Literal["debug", "info", "notice", "warning", "error"] = Field(
-        "warning", description="the lowest level taken when disk is low"
-    )
     audit_days: int = Field(
         365, ge=1, le=36_500, description="days for which edits and deletions are remembered"
     )
