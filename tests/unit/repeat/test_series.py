@@ -147,7 +147,8 @@ def test_other_calendars_see_the_same_days(
     event.add("rrule", icalendar.vRecur.from_ical(rule_of(start, repetition)))
     calendar = icalendar.Calendar()
     calendar.add_component(event)
-    begin = schedule.starts_at + timedelta(days=300)
+    # Half a day beside the occurrences: at the edge of an hour that comes twice tastes differ.
+    begin = schedule.starts_at + timedelta(days=300, hours=12)
     end = begin + timedelta(days=90)
     found = recurring_ical_events.of(calendar).between(begin, end)
     ours = [
