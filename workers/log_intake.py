@@ -6,16 +6,19 @@ read and tries again; the rest waits in the broker.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+import psycopg
 import structlog
 from celery import bootsteps
+from sqlalchemy.exc import SQLAlchemyError
 
 from notilog import clock, config
 from notilog.db.session import transaction
+from notilog.errors import Unavailable
 from notilog.logs import partitions, store
 from notilog.logs.batch import Batch, Message
 from notilog.logs.handing import close, hand
@@ -32,6 +35,7 @@ log = structlog.get_logger(__name__)
 QUEUE = "logs"
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
+OUTAGES = (Unavailable, SQLAlchemyError, psycopg.Error, OSError)
 
 
 class LogIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is untyped
@@ -54,52 +58,50 @@ class LogIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is unt
         runtime.submit(close()).result(STOP_PATIENCE)
 
 
-async def commit(messages: Sequence[Message], *, hold: Callable[[], Awaitable[None]]) -> None:
+async def commit(messages: Sequence[Message]) -> None:
     """Store what the messages carry, however long the database stays away.
 
-    Args:
-        messages: as they came from the broker.
-        hold: called before each new try, so that the broker gives them to nobody else.
+    Meanwhile who has them from the broker sees to it that nobody else gets them.
     """
     now = clock.now()
     batches = [received(message, now=now) for message in messages]
-    pauses = _Pauses(hold)
-    again = [batch for batch in batches if batch.again]
-    while (kept := await _stored(batches, now)) is None:
-        again = list(batches)  # it may be stored all the same
-        await pauses.next()
-    # Besides what is new: what an earlier worker stored, and perhaps died before it handed it on.
+    kept, repeated = await _stored(batches, now)
+    # Besides what is new: what an earlier try, or an earlier worker, stored without handing it on.
     ids = {batch.id for batch in kept.fresh}
-    handed = [*kept.fresh, *(batch for batch in again if batch.id not in ids)]
+    again = [batch for batch in batches if batch.id not in ids and (batch.again or repeated)]
+    handed = [*kept.fresh, *again]
     names: Sequence[str] = config.section(LogsSettings).connectors
-    while names := await hand(handed, names):
-        await pauses.next()
+    for pause in _pauses():
+        names = await hand(handed, names)
+        if not names:
+            break
+        await asyncio.sleep(pause)
     _measure(batches, kept)
 
 
-async def _stored(batches: Sequence[Batch], now: datetime) -> Kept | None:
-    """What became of them; None when the database failed."""
-    try:
-        await partitions.ensure(now)
-        async with transaction() as tx:
-            return await store.keep(tx, batches)
-    except Exception:
-        log.warning("log_store_postponed", batches=len(batches), exc_info=True)
-        return None
+async def _stored(batches: Sequence[Batch], now: datetime) -> tuple[Kept, bool]:
+    """What became of them, and whether an earlier try may have stored them all the same."""
+    pauses = _pauses()
+    repeated = False
+    while True:
+        try:
+            await partitions.ensure(now)
+            async with transaction() as tx:
+                kept = await store.keep(tx, batches)
+        except OUTAGES:
+            log.warning("log_store_postponed", batches=len(batches), exc_info=True)
+            repeated = True
+            await asyncio.sleep(next(pauses))
+        else:
+            return kept, repeated
 
 
-class _Pauses:
-    """Waiting before each new try, ever longer, so that the broker gives the messages to nobody."""
-
-    def __init__(self, hold: Callable[[], Awaitable[None]]) -> None:
-        self._hold = hold
-        self._pause = FIRST_PAUSE
-        self._longest = min(LONGEST_PAUSE, config.section(LogsSettings).claim_after / 3)
-
-    async def next(self) -> None:
-        await asyncio.sleep(self._pause)
-        await self._hold()
-        self._pause = min(2 * self._pause, self._longest)
+def _pauses() -> Iterator[float]:
+    """Seconds before each new try."""
+    pause = FIRST_PAUSE
+    while True:
+        yield pause
+        pause = min(2 * pause, LONGEST_PAUSE)
 
 
 def _measure(batches: Sequence[Batch], kept: Kept) -> None:

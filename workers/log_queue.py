@@ -106,7 +106,7 @@ class _Lane:
         taken = self._arrived[:]
         messages = [_message(delivered) for delivered in taken]
         ended = threading.Event()
-        storing = runtime.submit(_begun(self._commit(messages, hold=_hold), ended)).result()
+        storing = runtime.submit(_begun(self._commit(messages), ended)).result()
         try:
             self._await(ended, connection)
         finally:
@@ -143,10 +143,6 @@ async def _begun(storing: Coroutine[Any, Any, None], ended: threading.Event) -> 
     task = asyncio.create_task(storing)
     task.add_done_callback(lambda _: ended.set())
     return task
-
-
-async def _hold() -> None:
-    """The connection itself holds what is not acknowledged, by its heartbeats."""
 
 
 def _message(delivered: Delivered) -> Message:

@@ -1,10 +1,10 @@
 """The intake of logs on Redis: readers of the stream, as coroutines on the worker's loop."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 from redis.exceptions import RedisError
@@ -25,12 +25,8 @@ RECONNECT_PAUSE = 0.5
 STOP_PATIENCE = 5.0
 
 
-class Commit(Protocol):
-    """Stores what messages carry; see `workers.log_intake.commit`."""
-
-    def __call__(
-        self, messages: Sequence[Message], *, hold: Callable[[], Awaitable[None]]
-    ) -> Coroutine[Any, Any, None]: ...
+Commit = Callable[[Sequence[Message]], Coroutine[Any, Any, None]]
+"""Stores what messages carry; see `workers.log_intake.commit`."""
 
 
 class StreamIntake:
@@ -94,11 +90,22 @@ class StreamIntake:
         if not entries:
             return
 
-        async def hold() -> None:
-            await reader.hold(entries)
-
-        await self._commit([entry.message for entry in entries], hold=hold)
+        holding = asyncio.create_task(_hold(reader, entries))
+        try:
+            await self._commit([entry.message for entry in entries])
+        finally:
+            holding.cancel()
         await reader.done(entries)
         # One record by itself is stored at once. Under load the next ones come together, since a
         # transaction of sixteen batches costs hardly more than a transaction of one.
         await asyncio.sleep(GATHER)
+
+
+async def _hold(reader: Reader, entries: list[Entry]) -> None:
+    """Keep saying that the entries are worked on, so that no other reader claims them."""
+    while True:
+        await asyncio.sleep(config.section(LogsSettings).claim_after / 3)
+        try:
+            await reader.hold(entries)
+        except (RedisError, OSError) as error:
+            log.warning("log_stream_not_held", reason=str(error))

@@ -55,7 +55,7 @@ async def list_alert_rules(
     return Page(items=[RuleAnswer.of(item) for item in items], next=following)
 
 
-@router.post("/test")
+@router.post("/test", responses=problems(429))
 async def try_alert_rule(trial: TrialRule, caller: Reader) -> TrialAnswer:
     """Say what a rule would have found and sent; nothing is stored or sent."""
     rule = rule_of(rules.bound(trial.draft(), caller))
@@ -102,7 +102,7 @@ async def delete_alert_rule(rule_id: UUID, caller: Reader, known: KnownVersions)
         await rules.delete_rule(tx, caller, rule_id=rule_id, expected=known)
 
 
-@router.post("/{rule_id}/test", responses=problems(404))
+@router.post("/{rule_id}/test", responses=problems(404, 429))
 async def try_stored_alert_rule(rule_id: UUID, span: Span, caller: Reader) -> TrialAnswer:
     """Say what this rule would have found and sent; nothing is sent."""
     since, until = span.window(clock.now())

@@ -10,6 +10,7 @@ from api.errors import problems
 from api.exposition import exposed
 from notilog import __version__, clock
 from notilog.db.session import asking
+from notilog.logs import handing
 from notilog.logs.alerts.measures import ALERT_MEASURES
 from notilog.logs.measures import MEASURES as LOG_MEASURES
 from notilog.metrics import stored
@@ -28,6 +29,7 @@ async def metrics(accept: Annotated[str, Header()] = "text/plain") -> Response:
     async with asking(primary=True) as tx:  # a replica lags, and counters must never fall
         samples = await stored.everything(tx)
         waiting = await measures.waiting(tx, clock.now())
+        handed = await handing.waiting(tx)
     due = GaugeMetricFamily(
         "notilog_deliveries_waiting",
         f"Deliveries that are due and not sent, counted up to {measures.COUNTED_UP_TO}.",
@@ -35,9 +37,16 @@ async def metrics(accept: Annotated[str, Header()] = "text/plain") -> Response:
     )
     for channel, count in waiting.items():
         due.add_metric([channel], count)
+    retried = GaugeMetricFamily(
+        "notilog_log_connector_waiting",
+        "Stored batches that a connector could not take yet.",
+        labels=["connector"],
+    )
+    for connector, count in handed.items():
+        retried.add_metric([connector], count)
     build = GaugeMetricFamily("notilog_build_info", "The version.", labels=["version"])
     build.add_metric([__version__], 1)
-    content, content_type = exposed(METRICS, samples, [due, build], accept=accept)
+    content, content_type = exposed(METRICS, samples, [due, retried, build], accept=accept)
     return Response(content, media_type=content_type)
 
 

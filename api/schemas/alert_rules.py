@@ -13,12 +13,14 @@ from pydantic import (
     model_validator,
 )
 
+from notilog.errors import Invalid
 from notilog.instants import Instant
 from notilog.logs import levels
 from notilog.logs.alerts.drafts import RuleDraft
 from notilog.logs.alerts.rehearsal import Rehearsal, Told
 from notilog.logs.alerts.rules import Addressee, Shown
 from notilog.logs.record import NAME_LENGTH
+from notilog.logs.rows import YEARS_BEGIN
 
 LONGEST_PATTERN = 1000
 LONGEST_COOLDOWN = 7 * 24 * 3600
@@ -203,12 +205,16 @@ class Span(BaseModel):
         return self
 
     def window(self, now: datetime) -> tuple[datetime, datetime]:
-        """From when to when."""
+        """From when to when.
+
+        Raises:
+            Invalid: one of them is far ahead, where no record is.
+        """
+        for name, at in (("from", self.since), ("to", self.until)):
+            if at is not None and at > now + A_DAY:
+                raise Invalid.field(name, "is more than a day ahead")
         until = self.until or max(now, self.since or now)
-        try:
-            return self.since or until - A_DAY, until
-        except OverflowError:
-            return until, until
+        return self.since or max(until, YEARS_BEGIN + A_DAY) - A_DAY, until
 
 
 class TrialRule(RuleFields, Span):

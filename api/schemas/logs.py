@@ -50,9 +50,7 @@ RECORD = {
         "project": {**_NAME, "minLength": 1},
         "module": {**_NAME, "minLength": 1},
         "message": {"type": "string"},
-        **dict.fromkeys(
-            ("host", "service", "environment", "logger", "trace_id", "span_id", "request_id"), _NAME
-        ),
+        **dict.fromkeys(record.WORDS, _NAME),
         "stack_trace": {"type": "string"},
         "attrs": {"type": "object"},
     },

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Final
-from uuid import UUID
 
 import msgspec
 import zstandard
@@ -27,8 +26,9 @@ STANDARD_OUTPUT: Final = "-"
 
 _AT_ONCE: Final = 2_000
 _LEVEL: Final = 3
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 _encode: Final = msgspec.json.Encoder().encode
-_HERE: Final = Caller(UUID(int=0), "notilog", "admin", scopes=None, project=None)
+_OPERATOR: Final = Caller.of_operator()
 
 
 async def lines(filters: Filters) -> AsyncIterator[tuple[int, bytes]]:
@@ -42,7 +42,7 @@ async def lines(filters: Filters) -> AsyncIterator[tuple[int, bytes]]:
     row = LogRecordRow
     columns = [getattr(row, name) for name in COLUMNS if name != "attrs"]
     # As text, which goes into the line as it is.
-    statement = select(*columns, cast(row.attrs, Text)).where(*conditions(filters, _HERE))
+    statement = select(*columns, cast(row.attrs, Text)).where(*conditions(filters, _OPERATOR))
     ordered = statement.order_by(row.ts, row.id).execution_options(yield_per=_AT_ONCE)
     async with transaction() as tx:
         await tx.execute(text("SET TRANSACTION READ ONLY"))
@@ -83,7 +83,7 @@ def written(name: str) -> Iterator[BinaryIO]:
     target = Path(name)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
-        with partial.open("wb") as file:
+        with os.fdopen(os.open(partial, _NEW, 0o600), "wb") as file:  # for nobody else to read
             with _compressed(file, target.suffix) as stream:
                 yield stream
             file.flush()

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from notilog.errors import Invalid
+from notilog.instants import OUT_OF_YEARS
 from notilog.logs import levels
 from notilog.logs.filters import (
     Filters,
@@ -90,15 +91,10 @@ async def histogram(
     Raises:
         Invalid: too many intervals, a level is not understood, or the counting takes too long.
     """
-    until = filters.until or now
-    since = filters.since or until - DAY
-    if since >= until:
-        raise Invalid.field("from", "must be before to")
-    length = interval or _usual(until - since)
-    if (until - since) / length > MOST_BUCKETS:
-        raise Invalid.field("interval", f"would be more than {MOST_BUCKETS} intervals")
-    begin = since - (since - _ORIGIN) % length
-    whole = replace(filters, since=begin, until=until + (_ORIGIN - until) % length)
+    try:
+        length, whole = _whole_intervals(filters, interval, now)
+    except OverflowError:
+        raise Invalid.field("from", OUT_OF_YEARS) from None
     statement = _over_time(whole, caller, length).group_by("start", "level").order_by("start")
     found: dict[datetime, dict[str, int]] = {}
     for row in await within_time(tx, statement):
@@ -126,6 +122,25 @@ async def facets(
         among, sampled = await _among_records(tx, caller, filters, others)
         values |= among
     return Facets({name: _most_frequent(name, values[name], limit) for name in fields}, sampled)
+
+
+def _whole_intervals(
+    filters: Filters, interval: timedelta | None, now: datetime
+) -> tuple[timedelta, Filters]:
+    """The length of the intervals, and the filters with the whole ones they touch.
+
+    Raises:
+        OverflowError: they reach beyond the years there are.
+    """
+    until = filters.until or now
+    since = filters.since or until - DAY
+    if since >= until:
+        raise Invalid.field("from", "must be before to")
+    length = interval or _usual(until - since)
+    if not length or (until - since) / length > MOST_BUCKETS:
+        raise Invalid.field("interval", f"must be longer: at most {MOST_BUCKETS} are shown")
+    begin = since - (since - _ORIGIN) % length
+    return length, replace(filters, since=begin, until=until + (_ORIGIN - until) % length)
 
 
 def _over_time(filters: Filters, caller: Caller, length: timedelta) -> Select[Any]:

@@ -11,11 +11,11 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from notilog.logs.rows import COUNTED_MINUTE, Counts
+from notilog.logs.rows import BESIDES, COUNTED_MINUTE, Counts
 
 _SIZE: Final = (
     "octet_length(message) + coalesce(octet_length(stack_trace), 0)"
-    " + coalesce(octet_length(attrs::text), 0) + 64"
+    f" + coalesce(octet_length(attrs::text), 0) + {BESIDES}"
 )
 COUNTED_FROM: Final = f"""
     by_minute AS (

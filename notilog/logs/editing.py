@@ -28,7 +28,10 @@ _AMONG: Final = (
 _LOCK: Final = text(f"SELECT id FROM log_records WHERE {_AMONG} ORDER BY ts, id FOR UPDATE")  # noqa: S608
 _DELETE: Final = text(f"DELETE FROM log_records WHERE {_AMONG}")  # noqa: S608
 _AROUND: Final = (timedelta(minutes=1), timedelta(hours=1), timedelta(days=1), None)
+_OWN_TIME: Final = text("SET LOCAL statement_timeout TO DEFAULT")
+"""Looking for records has little time; deleting those that were found has that of any statement."""
 _UUID7: Final = 7
+_LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
 _COUNT: Final = {
     sign: text(
         f"WITH known AS (SELECT * FROM log_records WHERE {_AMONG}), "  # noqa: S608
@@ -87,8 +90,7 @@ async def change(
         NotFound: there is none that the caller may see.
         Invalid: naming the field.
     """
-    row = await find(tx, caller, record_id, ts=ts)
-    await tx.refresh(row, with_for_update=True)
+    row = await _locked(tx, await find(tx, caller, record_id, ts=ts))
     before = as_json(row)
     after = _checked({**before, **changes, "id": str(record_id)}, caller=caller, now=now)
     await partitions.fill(tx, [after["ts"]])
@@ -107,6 +109,20 @@ async def change(
     tx.add(_audit(caller, before, as_json(changed), now=now))
     await tx.flush()
     return changed
+
+
+async def _locked(tx: AsyncSession, row: LogRecordRow) -> LogRecordRow:
+    """The record as it is now, which nobody else changes until the end of the transaction."""
+    statement = (
+        select(LogRecordRow)
+        .where(LogRecordRow.ts == row.ts, LogRecordRow.id == row.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    found = await tx.scalar(statement)
+    if found is None:
+        raise NotFound(f"no record {row.id}")
+    return found
 
 
 async def delete_one(
@@ -142,6 +158,7 @@ async def delete_matching(
         .limit(MOST_DELETED + 1)
     )
     found: list[LogRecordRow] = [row for (row,) in await within_time(tx, statement)]
+    await tx.execute(_OWN_TIME)
     gone = await _delete(tx, caller, found[:MOST_DELETED], now=now)
     return Deleted(gone, more=len(found) > MOST_DELETED)
 
@@ -229,7 +246,8 @@ def _audited(
 
 
 def _arrival(record_id: UUID) -> datetime | None:
-    """When a record arrived whose id was made by us."""
-    if record_id.version != _UUID7:
+    """When a record arrived whose id was made by us; None for what nobody's clock says."""
+    seconds = (record_id.int >> 80) / 1000
+    if record_id.version != _UUID7 or seconds > _LATEST:
         return None
-    return datetime.fromtimestamp((record_id.int >> 80) / 1000, UTC)
+    return datetime.fromtimestamp(seconds, UTC)

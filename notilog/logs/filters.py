@@ -11,22 +11,20 @@ from psycopg.errors import QueryCanceled
 from sqlalchemy import ColumnElement, Executable, Row, func, or_, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from notilog import config
 from notilog.errors import Invalid
 from notilog.logs import levels
 from notilog.logs.limits import LogsSettings
+from notilog.logs.record import WORDS
 from notilog.logs.tables import LogCountRow, LogModuleCountRow, LogRecordRow
 from notilog.users.caller import Caller
 
-_WORDS: Final = text("'simple'::regconfig")
+_SIMPLE: Final = text("'simple'::regconfig")
 _DEADLINE: Final = "search_deadline"
 LONGEST_NUMBER: Final = 17
 """Digits of an attribute that is asked for as a number: those that a float holds."""
-TEXTS: Final = (
-    *("host", "service", "environment", "logger"),
-    *("trace_id", "span_id", "request_id"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ class Filters:
     @property
     def are_counted(self) -> bool:
         """Whether what is counted beside the records is enough to count what they ask for."""
-        are_texts = any(getattr(self, name) is not None for name in TEXTS)
+        are_texts = any(getattr(self, name) is not None for name in WORDS)
         return not (self.words or self.attrs or are_texts)
 
 
@@ -71,17 +69,12 @@ def conditions(filters: Filters, caller: Caller) -> list[ColumnElement[bool]]:
         Invalid: a level is not understood.
     """
     row = LogRecordRow
-    wanted = _shared(row, filters, caller)
-    if filters.module is not None:
-        wanted.append(row.module == filters.module)
-    if filters.since is not None:
-        wanted.append(row.ts >= filters.since)
-    if filters.until is not None:
-        wanted.append(row.ts < filters.until)
+    wanted = [*_shared(row, filters, caller), *_of_module(row, filters)]
+    wanted += _between(row.ts, filters.since, filters.until)
     if filters.words:
-        words = func.websearch_to_tsquery(_WORDS, filters.words)
-        wanted.append(func.to_tsvector(_WORDS, row.message).bool_op("@@")(words))
-    for name in TEXTS:
+        words = func.websearch_to_tsquery(_SIMPLE, filters.words)
+        wanted.append(func.to_tsvector(_SIMPLE, row.message).bool_op("@@")(words))
+    for name in WORDS:
         value = getattr(filters, name)
         if value is not None:
             wanted.append(getattr(row, name) == value)
@@ -95,13 +88,9 @@ def minute_conditions(filters: Filters, caller: Caller) -> list[ColumnElement[bo
     Raises:
         Invalid: a level is not understood.
     """
-    row = LogCountRow
-    wanted = _shared(row, filters, caller)
-    if filters.since is not None:
-        wanted.append(row.minute >= filters.since.replace(second=0, microsecond=0))
-    if filters.until is not None:
-        wanted.append(row.minute < filters.until)
-    return wanted
+    begin = filters.since and filters.since.replace(second=0, microsecond=0)
+    wanted = _shared(LogCountRow, filters, caller)
+    return wanted + _between(LogCountRow.minute, begin, filters.until)
 
 
 def hour_conditions(filters: Filters, caller: Caller) -> list[ColumnElement[bool]]:
@@ -111,14 +100,8 @@ def hour_conditions(filters: Filters, caller: Caller) -> list[ColumnElement[bool
         Invalid: a level is not understood.
     """
     row = LogModuleCountRow
-    wanted = _shared(row, filters, caller)
-    if filters.module is not None:
-        wanted.append(row.module == filters.module)
-    if filters.since is not None:
-        wanted.append(row.hour >= filters.since)
-    if filters.until is not None:
-        wanted.append(row.hour < filters.until)
-    return wanted
+    wanted = [*_shared(row, filters, caller), *_of_module(row, filters)]
+    return wanted + _between(row.hour, filters.since, filters.until)
 
 
 async def within_time(tx: AsyncSession, statement: Executable) -> Sequence[Row[Any]]:
@@ -154,6 +137,19 @@ def _shared(
         None if filters.min_level is None else row.level >= _level("min_level", filters.min_level),
     ]
     return [condition for condition in wanted if condition is not None]
+
+
+def _of_module(
+    row: type[LogRecordRow | LogModuleCountRow], filters: Filters
+) -> list[ColumnElement[bool]]:
+    return [] if filters.module is None else [row.module == filters.module]
+
+
+def _between(
+    at: InstrumentedAttribute[datetime], since: datetime | None, until: datetime | None
+) -> list[ColumnElement[bool]]:
+    begin = [] if since is None else [at >= since]
+    return begin if until is None else [*begin, at < until]
 
 
 def _attribute(name: str, value: str) -> ColumnElement[bool]:

@@ -6,9 +6,11 @@ from ``log_retries``, so that a full disk there stops neither the store nor the 
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Final
+from uuid import UUID
 
 import structlog
 from sqlalchemy import delete, func, select, update
@@ -18,8 +20,8 @@ from notilog import clock, config
 from notilog.db.session import transaction
 from notilog.logs.batch import Batch
 from notilog.logs.connectors import CONNECTORS
-from notilog.logs.connectors.connector import Connector, Handed
-from notilog.logs.limits import LogsSettings
+from notilog.logs.connectors.connector import Connector, Handed, NotTaken
+from notilog.logs.limits import MIB, LogsSettings
 from notilog.logs.measures import HANDED
 from notilog.logs.tables import LogRetryRow
 
@@ -30,11 +32,22 @@ PAUSE: Final = 2.0
 FIRST_RETRY: Final = timedelta(seconds=5)
 LONGEST_RETRY: Final = timedelta(minutes=10)
 GIVEN_UP_AFTER: Final = timedelta(days=1)
-MOST_KEPT: Final = 20_000
+MOST_KEPT: Final = 1024 * MIB
+"""Bytes of rows that wait for one connector; what comes then is lost to it, not to the store."""
 AT_ONCE: Final = 20
+HOPELESS: Final = 3
+"""Failures one after the other of single batches, after which the others are not tried."""
 
 _open: dict[str, Connector] = {}
 _failed_at: dict[str, float] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why batches were not taken, and what of them; None is all."""
+
+    reason: str
+    rest: Sequence[Handed] | None = None
 
 
 async def hand(batches: Sequence[Batch], names: Sequence[str]) -> list[str]:
@@ -64,20 +77,44 @@ async def close() -> None:
 async def retry(name: str, now: datetime) -> bool:
     """Give a connector the oldest batches that it could not take; says whether there may be more.
 
-    Another process that does the same meanwhile gets others.
+    Another process that does the same meanwhile gets others. When they fail together each is given
+    by itself, so that one that can never be taken does not take the others with it.
     """
     async with transaction() as tx:
         rows = await _claimed(tx, name, now)
     if not rows:
         return False
-    failure = await _taken(name, [Handed(r.batch_id, r.accepted_at, r.rows) for r in rows])
+    failures = await _failures(name, rows)
     async with transaction() as tx:
-        if failure is None:
-            await tx.execute(delete(LogRetryRow).where(LogRetryRow.id.in_([r.id for r in rows])))
-            return len(rows) == AT_ONCE
         for row in rows:
-            await _postpone(tx, row, failure, now)
-    return False
+            if (failure := failures.get(row.id)) is not None:
+                await _postpone(tx, row, failure, now)
+        taken = [row.id for row in rows if row.id not in failures]
+        await tx.execute(delete(LogRetryRow).where(LogRetryRow.id.in_(taken)))
+    return len(taken) == AT_ONCE
+
+
+async def _failures(name: str, rows: Sequence[LogRetryRow]) -> dict[UUID, _Failure]:
+    """What could not be taken, by the row's id."""
+    handed = {row.id: Handed(row.batch_id, row.accepted_at, row.rows) for row in rows}
+    together = await _take(name, list(handed.values()))
+    if together is None:
+        return {}
+    if len(handed) == 1 or together.rest is not None:
+        rest = {one.id: one for one in together.rest or handed.values()}
+        return {
+            key: _Failure(together.reason, [rest[one.id]])
+            for key, one in handed.items()
+            if one.id in rest
+        }
+    failures: dict[UUID, _Failure] = {}
+    in_a_row = 0
+    for key, one in handed.items():
+        failure = together if in_a_row >= HOPELESS else await _take(name, [one])
+        in_a_row = 0 if failure is None else in_a_row + 1
+        if failure is not None:
+            failures[key] = failure
+    return failures
 
 
 async def waiting(tx: AsyncSession) -> dict[str, int]:
@@ -89,20 +126,16 @@ async def waiting(tx: AsyncSession) -> dict[str, int]:
 
 
 async def _give(name: str, batches: list[Handed]) -> None:
-    failure = await _taken(name, batches)
-    if failure is None or not _connector(name).durable:
+    failure = _too_soon(name) or await _take(name, batches)
+    if failure is None or not CONNECTORS[name].durable:
         return
+    rest = batches if failure.rest is None else failure.rest
     async with transaction() as tx:
-        kept = await tx.scalar(
-            select(func.count()).select_from(
-                select(LogRetryRow.id)
-                .where(LogRetryRow.connector == name)
-                .limit(MOST_KEPT)
-                .subquery()
-            )
-        )
-        if (kept or 0) >= MOST_KEPT:
-            HANDED.add(name, "dropped", amount=len(batches))
+        size = func.coalesce(func.sum(func.octet_length(LogRetryRow.rows)), 0)
+        kept = await tx.scalar(select(size).where(LogRetryRow.connector == name)) or 0
+        if kept >= MOST_KEPT:
+            log.error("log_connector_lost_batches", connector=name, batches=len(rest))
+            HANDED.add(name, "dropped", amount=len(rest))
             return
         at = clock.now() + FIRST_RETRY
         tx.add_all(
@@ -112,26 +145,32 @@ async def _give(name: str, batches: list[Handed]) -> None:
                 accepted_at=batch.accepted_at,
                 rows=batch.rows,
                 attempt_at=at,
-                last_error=failure,
+                last_error=failure.reason,
             )
-            for batch in batches
+            for batch in rest
         )
 
 
-async def _taken(name: str, batches: list[Handed]) -> str | None:
-    """Why the connector could not take them; None when it could."""
+def _too_soon(name: str) -> _Failure | None:
+    """A connector that failed is left alone for a moment by what is new."""
     failed_at = _failed_at.get(name)
-    if failed_at is not None and monotonic() - failed_at < PAUSE:
-        HANDED.add(name, "postponed", amount=len(batches))
-        return "it failed just before"
+    if failed_at is None or monotonic() - failed_at >= PAUSE:
+        return None
+    HANDED.add(name, "postponed")
+    return _Failure("it failed just before")
+
+
+async def _take(name: str, batches: list[Handed]) -> _Failure | None:
+    """What the connector could not take, and why; None when it could."""
     try:
         async with asyncio.timeout(config.section(LogsSettings).connector_timeout):
             await _connector(name).take(batches)
     except Exception as error:
-        log.warning("log_connector_failed", connector=name, exc_info=failed_at is None)
+        log.warning("log_connector_failed", connector=name, exc_info=name not in _failed_at)
         _failed_at[name] = monotonic()
         HANDED.add(name, "failed", amount=len(batches))
-        return f"{type(error).__name__}: {error}"[:1000]
+        reason = f"{type(error).__name__}: {error}"[:1000]
+        return _Failure(reason, error.rest if isinstance(error, NotTaken) else None)
     _failed_at.pop(name, None)
     HANDED.add(name, "taken", amount=len(batches))
     return None
@@ -164,16 +203,22 @@ async def _claimed(tx: AsyncSession, name: str, now: datetime) -> Sequence[LogRe
     return sorted(found, key=lambda row: row.id)
 
 
-async def _postpone(tx: AsyncSession, row: LogRetryRow, reason: str, now: datetime) -> None:
+async def _postpone(tx: AsyncSession, row: LogRetryRow, failure: _Failure, now: datetime) -> None:
     if now - row.accepted_at > GIVEN_UP_AFTER:
         log.error("log_connector_gave_up", connector=row.connector, batch=str(row.batch_id))
         HANDED.add(row.connector, "dropped")
         await tx.execute(delete(LogRetryRow).where(LogRetryRow.id == row.id))
         return
     pause = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(row.attempts, 10))
+    (rest,) = failure.rest or (None,)
     await tx.execute(
         update(LogRetryRow)
         .where(LogRetryRow.id == row.id)
-        .values(attempts=LogRetryRow.attempts + 1, attempt_at=now + pause, last_error=reason)
+        .values(
+            attempts=LogRetryRow.attempts + 1,
+            attempt_at=now + pause,
+            last_error=failure.reason,
+            rows=row.rows if rest is None else rest.rows,
+        )
         .execution_options(synchronize_session=False)
     )

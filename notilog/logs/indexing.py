@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 INDEXES: Final = {
     "place": "btree (project, level, ts, id)",
     "module": "btree (project, module, ts, id)",
+    "trace": "btree (trace_id, ts) WHERE trace_id IS NOT NULL",
+    "request": "btree (request_id, ts) WHERE request_id IS NOT NULL",
     "words": "gin (to_tsvector('simple'::regconfig, message)) WITH (fastupdate = off)",
     "attrs": "gin (attrs jsonb_path_ops) WITH (fastupdate = off)",
 }

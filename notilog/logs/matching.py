@@ -6,7 +6,8 @@ import re2
 
 from notilog.errors import Invalid
 from notilog.logs import levels
-from notilog.logs.filters import TEXTS, Filters, meanings
+from notilog.logs.filters import Filters, meanings
+from notilog.logs.record import WORDS
 from notilog.logs.stored import StoredRecord
 
 LONGEST_PATTERN: Final = 1000
@@ -63,7 +64,7 @@ def matches(filters: Filters, record: StoredRecord) -> bool:
         and _is(filters.module, record.module)
         and _has_level(filters, record.level)
         and _is_within(filters, record)
-        and all(_is(getattr(filters, name), getattr(record, name)) for name in TEXTS)
+        and all(_is(getattr(filters, name), getattr(record, name)) for name in WORDS)
         and all(_has_attribute(record.attrs, *wanted) for wanted in filters.attrs.items())
     )
 

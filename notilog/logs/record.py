@@ -8,6 +8,11 @@ from uuid import UUID
 import msgspec
 
 NAME_LENGTH: Final = 200
+WORDS: Final = (
+    *("host", "service", "environment", "logger"),
+    *("trace_id", "span_id", "request_id"),
+)
+"""The short texts that a record may have besides what it must have."""
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_LENGTH)]
 Word = Annotated[str, msgspec.Meta(max_length=NAME_LENGTH)]

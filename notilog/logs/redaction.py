@@ -12,13 +12,10 @@ from typing import Any, Final
 import msgspec
 import re2
 
-from notilog.logs.record import Record
+from notilog.logs.record import WORDS, Record
 
 REDACTED: Final = "[redacted]"
-_TEXTS: Final = (
-    *("message", "stack_trace", "host", "service", "environment", "logger"),
-    *("trace_id", "span_id", "request_id"),
-)
+_TEXTS: Final = ("message", "stack_trace", *WORDS)
 _ASSIGNED: Final = r"""["']?\s*[:=]\s*"""
 _QUOTED: Final = r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
 _VALUE: Final = rf"""(?:{_QUOTED}|(?:(?:bearer|basic|digest|token)\s+)?[^\s,;&"'{{}}]+)"""

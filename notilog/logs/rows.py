@@ -27,6 +27,8 @@ COLUMNS: Final = (
 ORIGINAL_TS: Final = "original_ts"
 """The attribute that holds a record's time when it was stored at its arrival instead."""
 YEARS_BEGIN: Final = datetime.min.replace(tzinfo=UTC)
+BESIDES: Final = 64
+"""Bytes that a record counts besides its message, stack trace and attributes."""
 HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER: Final = b"\xff\xff"
 
@@ -136,7 +138,7 @@ class Packer:
             self._own.add((ts, key))
         counted = self._tally.setdefault((ts // COUNTED_MINUTE, packed), [0, 0])
         counted[0] += 1
-        counted[1] += size + len(traced) + len(extra)
+        counted[1] += size + _size_of(record.stack_trace) + len(extra) + BESIDES
 
     def rows(self) -> bytes:
         """Every row so far."""
@@ -147,7 +149,7 @@ class Packer:
         found: Counts = {}
         for (minute, packed), (records, size) in self._tally.items():
             level, project, module = _unpacked(packed)
-            found[minute, level, project, module] = (records, size + records * len(packed))
+            found[minute, level, project, module] = (records, size)
         return found
 
     def _origin(self, origin: tuple[str | int, str, str]) -> bytes:
@@ -210,6 +212,10 @@ def _ts(moment: datetime) -> int:
     if not _FIRST_DAY <= since.days <= _LAST_DAY:
         raise BadRecord(f"ts: {OUT_OF_YEARS}")
     return (since.days * _DAY + since.seconds) * _SECOND + since.microseconds
+
+
+def _size_of(text: str | None) -> int:
+    return 0 if text is None else len(text.encode())
 
 
 def _refuse_nul(record: Record) -> None:

@@ -7,13 +7,14 @@ from uuid import UUID
 
 import msgspec
 
-from notilog.logs.rows import COLUMNS, COUNTED_MINUTE, Counts
+from notilog.logs.rows import BESIDES, COLUMNS, COUNTED_MINUTE, Counts
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _COUNT: Final = struct.Struct("!h")
 _LENGTH: Final = struct.Struct("!i")
 _TS: Final = struct.Struct("!q")
 _LEVEL: Final = struct.Struct("!h")
+_MESSAGE: Final = COLUMNS.index("message")
 _JSONB_VERSION_LENGTH: Final = 1
 _attrs: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -77,7 +78,11 @@ def counts_in(rows: bytes) -> Counts:
             module.decode(),
         )
         records, size = counts.get(key, (0, 0))
-        counts[key] = (records + 1, size + sum(len(column or b"") for column in columns))
+        large = (
+            columns[_MESSAGE],
+            *columns[-2:],
+        )  # then stack trace and attributes
+        counts[key] = (records + 1, size + sum(len(one or b"") for one in large) + BESIDES)
     return counts
 
 

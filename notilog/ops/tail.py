@@ -51,7 +51,7 @@ REMEMBERED: Final = 20_000
 OVERLAP: Final = timedelta(minutes=1)
 """How much older than the gap the time of a record may be that is sought after it."""
 
-OPERATOR: Final = Caller(UUID(int=0), "notilog", "admin", scopes=None, project=None)
+OPERATOR: Final = Caller.of_operator()
 """Whoever can read the settings can read the database."""
 
 

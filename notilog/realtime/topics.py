@@ -24,7 +24,7 @@ Client = redis.Redis
 
 STALE: Final = 0.25
 """Seconds for which a publisher may still believe that nobody listens."""
-LISTENS_FOR: Final = 300
+LISTENS_FOR: Final = 60
 """Seconds after its last `read` for which a reader counts as one that listens."""
 
 _ANSWER_WITHIN: Final = 5.0
@@ -186,6 +186,7 @@ class Interest:
         self._topic = topic
         self._known = False
         self._until = 0.0
+        self._asking = asyncio.Lock()
 
     async def there(self) -> bool:
         """Whether a message would be read.
@@ -193,12 +194,13 @@ class Interest:
         Raises:
             Unavailable: Redis does not answer; asked again within `STALE`, it is not.
         """
-        now = monotonic()  # before asking: a reader counts on it that nobody believes longer
-        if now >= self._until:
-            self._known, self._until = False, now + STALE
-            async with _answered("publish", self._topic):
-                self._known = bool(await _asked(self._client.exists(_readers(self._topic))))
-        return self._known
+        async with self._asking:  # who comes meanwhile waits for the answer
+            now = monotonic()  # before asking: a reader counts on it that nobody believes longer
+            if now >= self._until:
+                self._known, self._until = False, now + STALE
+                async with _answered("publish", self._topic):
+                    self._known = bool(await _asked(self._client.exists(_readers(self._topic))))
+            return self._known
 
 
 async def _listen(client: Client, topic: str) -> tuple[bool, Place]:

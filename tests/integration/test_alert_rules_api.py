@@ -197,3 +197,5 @@ async def test_a_dry_run_says_what_would_have_been_sent(ann: Person) -> None:
     assert refused_fields(await ann.api.post("alert_rules/test", json={"pattern": "["})) == [
         "pattern"
     ]
+    far = {"from": "9999-12-20T00:00:00Z", "to": "9999-12-31T00:00:00Z"}
+    assert refused_fields(await ann.api.post("alert_rules/test", json={**RULE, **far})) == ["from"]

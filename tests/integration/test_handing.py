@@ -1,6 +1,7 @@
 """What a connector cannot take waits for it, and stops neither the store nor the others."""
 
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from notilog.logs import handing
 from notilog.logs.batch import Batch
 from notilog.logs.intake import Sent, accept
 from notilog.logs.tables import LogRetryRow
+from tests.integration.log_files.lines import messages
 from tests.integration.log_traffic import record
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -44,6 +46,13 @@ def written(folder: Path) -> str:
     return file.read_text()
 
 
+def blocked_file(folder: Path) -> Path:
+    """Something that is no file, where the records of the shop should go."""
+    (folder / "shop").mkdir(parents=True)
+    os.mkfifo(folder / "shop" / "cart.log")
+    return folder / "shop" / "cart.log"
+
+
 async def waiting() -> list[LogRetryRow]:
     async with reading() as tx:
         return list(await tx.scalars(select(LogRetryRow)))
@@ -64,6 +73,24 @@ async def test_it_is_given_again_until_it_can_be_taken(folder: Path) -> None:
     await handing.retry("files", again.attempt_at)
     assert await waiting() == []
     assert "kept" in written(folder)
+    await handing.close()
+
+
+async def test_only_what_is_lacking_is_given_again(folder: Path) -> None:
+    clear(folder)
+    blocked = blocked_file(folder)
+    sent = accept(
+        Sent(json.dumps([record("a"), record("b", project="bank"), record("c")]).encode()),
+        now=clock.now(),
+    )
+    assert await handing.hand([sent, batch("d")], ["files"]) == []
+    lacking = await waiting()
+    assert len(lacking) == 2
+    assert len(lacking[0].rows) < len(sent.rows)  # without the one that is written
+    clear(blocked)
+    for row in lacking:
+        await handing.retry("files", row.attempt_at)
+    assert sorted(messages(folder)) == ["a", "b", "c", "d"]
     await handing.close()
 
 

@@ -73,6 +73,9 @@ async def test_what_is_asked_wrongly_names_the_field(admin: Person) -> None:
     for query, field in (
         ({"interval": "1s"}, "interval"),
         ({"interval": "soon"}, "interval"),
+        ({"interval": "0m"}, "interval"),
+        ({"from": "0001-01-01T00:00:00Z", "to": "0001-01-01T12:00:00Z", "interval": "11d"}, "from"),
+        ({"from": "9999-12-31T00:00:00Z", "to": "9999-12-31T23:00:00Z", "interval": "7d"}, "from"),
         ({"from": "2026-11-21T00:00:00Z"}, "from"),
         ({"level": "loud"}, "level"),
     ):

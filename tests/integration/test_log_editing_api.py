@@ -51,6 +51,13 @@ async def test_a_record_is_found_by_its_id(
     assert record_id in {None, listed["id"]}
 
 
+@pytest.mark.parametrize(
+    "record_id", ["ffffffff-ffff-7fff-bfff-ffffffffffff", "01890000-0000-4000-8000-000000000000"]
+)
+async def test_an_id_that_nobody_has_is_not_found(admin: Person, record_id: str) -> None:
+    assert (await admin.api.get(f"logs/{record_id}")).status_code == 404
+
+
 async def test_a_change_is_remembered_with_before_and_after(admin: Person) -> None:
     await store({"message": "wrong", "attrs": {"a": 1}}, {"message": "other"})
     record = await first(admin, q="wrong")

@@ -12,12 +12,16 @@ import structlog
 
 from notilog.logs.alerts.matching import Record, Rule, excerpt, fingerprint, says
 from notilog.logs.alerts.rulebook import Book
-from notilog.logs.alerts.states import Group
+from notilog.logs.alerts.states import OTHER, Group
 
 log = structlog.get_logger(__name__)
 
 PATIENCE: Final = 1.0
 """Seconds that one rule may search in what is taken at once."""
+ALTOGETHER: Final = 4.0
+"""Seconds that all rules together may."""
+MOST_GROUPS: Final = 1_000
+"""Groups of one rule in what is taken at once; the others are one."""
 
 
 class Batch(Protocol):
@@ -47,45 +51,50 @@ def hits_in(batches: Iterable[Batch], book: Book) -> list[Hit]:
     found: list[Hit] = []
     searches = _Searches()
     for batch in sorted({batch.id: batch for batch in batches}.values(), key=_accepted):
-        try:
-            records = batch.records
-        except ValueError as error:  # the store has kept it as it is
-            log.warning("alerts_skip_damaged_batch", batch=str(batch.id), reason=str(error))
-            continue
-        found += _in_batch(batch, records, book, searches)
+        found += _in_batch(batch, book, searches)
     return found
 
 
 class _Searches:
-    """How long each rule has searched: RE2 is never endless, but long texts can take it long."""
+    """What each rule costs: nobody's rules may take long, or find more groups than can be told."""
 
     def __init__(self) -> None:
         self._spent: defaultdict[UUID, float] = defaultdict(float)
+        self._groups: defaultdict[UUID, set[str]] = defaultdict(set)
+        self._total = 0.0
 
-    def says(self, rule: Rule, record: Record) -> bool:
-        """As `matching.says`, until the rule has used up its time."""
-        if rule.pattern is None:
-            return says(rule, record)
-        spent = self._spent[rule.id]
-        if spent > PATIENCE:
-            return False
+    def group(self, rule: Rule, record: Record) -> str | None:
+        """The group of a record that the rule is about, until the rule has used up its time."""
+        if self._spent[rule.id] > PATIENCE or self._total > ALTOGETHER:
+            return None
         began = perf_counter()
-        found = says(rule, record)
-        self._spent[rule.id] = spent + perf_counter() - began
-        if self._spent[rule.id] > PATIENCE:
-            log.warning("alert_rule_searches_too_long", rule=str(rule.id))
+        found = fingerprint(rule, record) if says(rule, record) else None
+        self._count(rule, perf_counter() - began)
+        if found is None:
+            return None
+        groups = self._groups[rule.id]
+        if found not in groups and len(groups) >= MOST_GROUPS:
+            return OTHER
+        groups.add(found)
         return found
 
+    def _count(self, rule: Rule, seconds: float) -> None:
+        self._spent[rule.id] += seconds
+        self._total += seconds
+        if self._spent[rule.id] > PATIENCE:
+            log.warning("alert_rule_searches_too_long", rule=str(rule.id))
+        elif self._total > ALTOGETHER:
+            log.warning("alert_rules_search_too_long")
 
-def _in_batch(
-    batch: Batch, records: Iterable[Record], book: Book, searches: _Searches
-) -> list[Hit]:
+
+def _in_batch(batch: Batch, book: Book, searches: _Searches) -> list[Hit]:
     hits: dict[Group, Hit] = {}
-    for record in records:
+    for record in batch.records:
         for rule in book.concerned(record):
-            if not searches.says(rule, record):
+            found = searches.group(rule, record)
+            if found is None:
                 continue
-            group = (rule.id, fingerprint(rule, record))
+            group = (rule.id, found)
             hit = hits.get(group)
             if hit is None:
                 hit = hits[group] = Hit(group, batch.id, batch.accepted_at, excerpt(record))

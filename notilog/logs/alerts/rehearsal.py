@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog import config
+from notilog.errors import TooMany
 from notilog.logs.alerts.counting import State, Verdict, advance, begin, tick
 from notilog.logs.alerts.matching import Rule, excerpt, fingerprint, matches
 from notilog.logs.alerts.settings import AlertsSettings
@@ -31,6 +32,10 @@ SHOWN: Final = 100
 EXAMPLES: Final = 20
 MOST_DISTINCT: Final = 10_000
 PRUNED_EVERY: Final = timedelta(seconds=5)
+MOST_RUNS: Final = 2
+"""Dry runs of one process at the same time: each holds a connection and a thread for long."""
+RETRY_AFTER: Final = 5.0
+_RUNNING: Final = asyncio.Semaphore(MOST_RUNS)
 _COLUMNS: Final = tuple(LogRecordRow.__table__.c)
 
 
@@ -125,7 +130,19 @@ async def rehearse(tx: AsyncSession, rule: Rule, *, since: datetime, until: date
     """Look at the stored records from ``since`` to ``until`` as the rule would have.
 
     What would have been said of absence is only known for the time that was looked at.
+
+    Raises:
+        TooMany: enough dry runs are on already.
     """
+    if _RUNNING.locked():
+        raise TooMany("other dry runs are on", retry_after=RETRY_AFTER)
+    async with _RUNNING:
+        return await _rehearsed(tx, rule, since=since, until=until)
+
+
+async def _rehearsed(
+    tx: AsyncSession, rule: Rule, *, since: datetime, until: datetime
+) -> Rehearsal:
     limits = config.section(AlertsSettings)
     run = Rehearsal(since, until)
     deadline = monotonic() + limits.rehearsal_seconds

@@ -18,8 +18,6 @@ from notilog.logs.limits import LogsSettings
 
 CONNECTOR: Final = "alerts"
 AT_ONCE: Final = 500
-REMEMBERED: Final = timedelta(hours=1)
-"""How long a batch that comes again is recognised."""
 
 
 async def watch(now: datetime) -> None:
@@ -31,8 +29,10 @@ async def watch(now: datetime) -> None:
         return
     while await _step(now) == AT_ONCE:
         pass
+    # As long as a batch that comes again would not be stored again.
+    remembered = timedelta(days=config.section(LogsSettings).remember_batches_days)
     async with transaction() as tx:
-        await tx.execute(delete(AlertBatchRow).where(AlertBatchRow.counted_at < now - REMEMBERED))
+        await tx.execute(delete(AlertBatchRow).where(AlertBatchRow.counted_at < now - remembered))
 
 
 async def _step(now: datetime) -> int:

@@ -16,8 +16,6 @@ TRIES: Final = 5
 class AlertsConnector:
     """Counts what matches; a batch that it failed to count is given again."""
 
-    durable = True
-
     def __init__(self) -> None:
         self._rulebook = Rulebook()
 
@@ -48,4 +46,4 @@ class AlertsConnector:
         """There is nothing to let go of."""
 
 
-KIND: Final = Kind("Alerts", AlertsSettings, AlertsConnector)
+KIND: Final = Kind("Alerts", AlertsSettings, AlertsConnector, durable=True)

@@ -42,8 +42,6 @@ class LiveSettings(Section):
 class Live:
     """Publishes the rows as they are; what Redis does not take is in the database anyway."""
 
-    durable = False
-
     def __init__(self) -> None:
         self._client = topics.connect(config.current().core.redis_url.get_secret_value())
         self._interest = Interest(self._client, TOPIC)

@@ -44,8 +44,9 @@ async def tidy(now: datetime) -> bool:
         if alone:
             await asyncio.to_thread(_close, folder, settings, now)
             await _compress(folder, settings)
-            await _push(folder, settings, now)
+            # Before sending, which an endpoint that hangs makes long: the disk must not fill up.
             await asyncio.to_thread(_delete, folder, settings, now)
+            await _push(folder, settings, now)
     return alone
 
 

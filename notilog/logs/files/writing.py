@@ -1,6 +1,7 @@
 """Writing records to their files, in their formats: one append a file for all that came at once."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -28,6 +29,26 @@ _READERS: Final[dict[str, Callable[[StoredRecord], str | None]]] = {
 }
 
 
+class Unwritten(Exception):
+    """The records at these ``places`` of all are in no file."""
+
+    def __init__(self, reason: str, places: Sequence[int]) -> None:
+        super().__init__(reason)
+        self.places = places
+
+
+@dataclass(slots=True)
+class _Share:
+    """What goes into one file: lines, and the places of their records among all."""
+
+    lines: list[bytes] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+
+    @property
+    def data(self) -> bytes:
+        return b"".join(self.lines)
+
+
 class Writer:
     """Writes as the settings say; blocks, so it belongs into a thread. Any number may write."""
 
@@ -38,36 +59,46 @@ class Writer:
         self._formats = Formats(settings.format, settings.formats)
 
     def write(self, records: Sequence[StoredRecord], *, now: datetime) -> None:
-        """Add every record to its file, in their order.
-
-        What fails may have been written in part: to some of the files all that belongs there, to
-        the others nothing.
+        """Add every record to its file, in their order; a file that fails stops no other.
 
         Raises:
-            Unavailable: the disk is as full as it may be, or a file is held by another process.
-            OSError: the disk is full or broken, or a link lies where a folder should be.
+            Unwritten: the records of some files are not there: the disk is full or broken, another
+                process holds a file, or a link lies where a folder should be.
+            Unavailable: the disk is as full as it may be, and nothing was written.
         """
-        lines = self._lines(records)
-        self._check_room(sum(map(len, lines.values())))
-        for name, data in lines.items():
-            with live.held(self._folder, name) as file:
-                if is_due(file, len(data), settings=self._settings, now=now):
-                    file.close(now=now)
-                file.append(data, now=now)
+        shares = self._shares(records)
+        self._check_room(sum(len(share.data) for share in shares.values()))
+        failed: list[int] = []
+        failure: Exception | None = None
+        for name, share in shares.items():
+            try:
+                self._append(name, share.data, now=now)
+            except (OSError, Unavailable) as error:
+                failure = failure or error
+                failed += share.places
+        if failure is not None:
+            raise Unwritten(str(failure), failed) from failure
 
-    def _lines(self, records: Sequence[StoredRecord]) -> dict[str, bytes]:
+    def _append(self, name: str, data: bytes, *, now: datetime) -> None:
+        with live.held(self._folder, name) as file:
+            if is_due(file, len(data), settings=self._settings, now=now):
+                file.close(now=now)
+            file.append(data, now=now)
+
+    def _shares(self, records: Sequence[StoredRecord]) -> dict[str, "_Share"]:
         readers = [_READERS[field] for field in self._template.fields]
         known = live.keys(self._folder)
-        files: dict[str, list[bytes]] = {}
-        found: dict[Values, list[bytes]] = {}
-        for record in records:
+        files: dict[str, _Share] = {}
+        found: dict[Values, _Share] = {}
+        for place, record in enumerate(records):
             values = tuple([read(record) for read in readers])
-            lines = found.get(values)
-            if lines is None:
+            share = found.get(values)
+            if share is None:
                 name = self._name(values, record.project, known)
-                lines = found[values] = files.setdefault(name, [])
-            lines.append(self._formats.line(record))
-        return {name: b"".join(lines) for name, lines in files.items()}
+                share = found[values] = files.setdefault(name, _Share())
+            share.lines.append(self._formats.line(record))
+            share.places.append(place)
+        return files
 
     def _name(self, values: Values, project: str, known: set[str]) -> str:
         """The file for these values, or a shared one where theirs would be one too many."""

@@ -1,6 +1,5 @@
 """Writing files: by several processes, one of which dies; on a full disk; under hostile names."""
 
-import errno
 import os
 import signal
 from collections import Counter
@@ -17,6 +16,7 @@ from notilog.logs.connectors import CONNECTORS
 from notilog.logs.connectors.connector import Handed
 from notilog.logs.files import live
 from notilog.logs.files.folder import Folder
+from notilog.logs.files.writing import Unwritten
 from notilog.logs.intake import Sent, accept
 from tests.integration.log_files.conftest import Configure
 from tests.integration.log_files.lines import (
@@ -105,9 +105,9 @@ def test_half_a_line_after_a_power_failure_is_cut_off(tmp_path: Path) -> None:
 
 def test_what_does_not_fit_is_not_there_at_all(tmp_path: Path) -> None:
     write(tmp_path, record("first"))
-    with at_most(20_000), pytest.raises(OSError, match="too large") as caught:
+    with at_most(20_000), pytest.raises(Unwritten, match="too large") as caught:
         write(tmp_path, *(record("x" * 1000) for _ in range(30)))
-    assert caught.value.errno == errno.EFBIG
+    assert caught.value.places == list(range(30))
     assert messages(tmp_path) == ["first"]
     write(tmp_path, record("smaller"))
     assert messages(tmp_path) == ["first", "smaller"]
@@ -149,7 +149,7 @@ def test_a_link_inside_leads_nowhere(tmp_path: Path, place: str) -> None:
     outside.mkdir()
     (outside / "file").touch()
     (folder / place).symlink_to(outside if "." not in place[1:] else outside / "file")
-    with pytest.raises(OSError, match=r"symbolic|directory"):
+    with pytest.raises((OSError, Unwritten), match=r"symbolic|directory"):
         write(folder, record())
     assert [path.name for path in outside.iterdir()] == ["file"]
     assert not (outside / "file").stat().st_size
@@ -165,8 +165,19 @@ def test_the_folder_itself_may_be_a_link(tmp_path: Path) -> None:
 def test_a_pipe_in_the_place_of_a_file_holds_nobody_up(tmp_path: Path) -> None:
     (tmp_path / "shop").mkdir()
     os.mkfifo(tmp_path / CART)
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(Unwritten, match="not a file"):
         write(tmp_path, record())
+
+
+def test_a_file_that_fails_stops_no_other(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    os.mkfifo(tmp_path / CART)
+    given = [record("a", project="bank"), record("b"), record("c", project="vault"), record("d")]
+    with pytest.raises(Unwritten) as caught:
+        write(tmp_path, *given)
+    assert caught.value.places == [1, 3]
+    (tmp_path / CART).unlink()
+    assert sorted(messages(tmp_path)) == ["a", "c"]
 
 
 def test_however_many_modules_there_are_the_files_are_few(tmp_path: Path) -> None:
@@ -192,7 +203,7 @@ def test_a_file_that_another_holds_for_too_long(
 ) -> None:
     monkeypatch.setattr(live, "_PATIENCE", 0.05)
     write(tmp_path, record("one"))
-    with live.held(Folder(tmp_path), CART), pytest.raises(Unavailable, match="another process"):
+    with live.held(Folder(tmp_path), CART), pytest.raises(Unwritten, match="another process"):
         write(tmp_path, record("two"))
     write(tmp_path, record("three"))
     assert messages(tmp_path) == ["one", "three"]
