@@ -142,7 +142,7 @@ class HistogramQuery(LogFilters):
 
     interval: str | None = Field(
         None,
-        pattern=r"^[0-9]{1,5}[smhd]$",
+        pattern=r"^[1-9][0-9]{0,4}[smhd]$",
         description="of the intervals: `30s`, `5m`, `1h`, `1d`; else what suits",
         examples=["5m"],
     )

@@ -137,7 +137,7 @@ def _whole_intervals(
     if since >= until:
         raise Invalid.field("from", "must be before to")
     length = interval or _usual(until - since)
-    if not length or (until - since) / length > MOST_BUCKETS:
+    if (until - since) / length > MOST_BUCKETS:
         raise Invalid.field("interval", f"must be longer: at most {MOST_BUCKETS} are shown")
     begin = since - (since - _ORIGIN) % length
     return length, replace(filters, since=begin, until=until + (_ORIGIN - until) % length)

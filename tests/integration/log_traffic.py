@@ -5,15 +5,12 @@ from contextlib import suppress
 from typing import Any
 
 import amqp
+import pika
 import psycopg
 import redis
 from kombu.connection import Connection
-from kombu.entity import Exchange
-from kombu.messaging import Producer
 
 from notilog.logs.batch import NAME
-
-EXCHANGE = Exchange(NAME, type="topic", durable=True)
 
 
 class Broker:
@@ -29,10 +26,17 @@ class Broker:
             with redis.Redis.from_url(self.url) as client:
                 client.xadd(NAME, fields)
             return
-        named = {"message_id": message_id} if message_id else {}
-        with Connection(self.url) as connection:
-            producer = Producer(connection.default_channel, EXCHANGE)
-            producer.publish(body, routing_key="any", content_type="application/json", **named)
+        # A client of its own, which knows neither Celery nor kombu.
+        sent = pika.BasicProperties("application/json", delivery_mode=2, message_id=message_id)
+        with pika.BlockingConnection(pika.URLParameters(self._for_pika)) as connection:
+            channel = connection.channel()
+            channel.confirm_delivery()
+            channel.basic_publish(NAME, "any", body, sent, mandatory=True)
+
+    @property
+    def _for_pika(self) -> str:
+        """The same address, the virtual host / spelled as pika wants it."""
+        return self.url.removesuffix("//") + "/%2F"
 
     def waiting(self) -> int:
         if self.is_redis:
