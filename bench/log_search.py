@@ -99,7 +99,8 @@ async def _measured() -> list[Row]:
         async with transaction() as tx:
             if not await counts.merge(tx, clock.now() + timedelta(days=2)):
                 break
-    await indexing.index(_midnight() + timedelta(days=1))
+    while await indexing.index(_midnight() + timedelta(days=1)):
+        pass
     found = [await _search(), await _words(), await _histogram()]
     await close_database()
     return [_row_of_storing(seconds), *found]

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Depends, Response
 
 from api.deps import scoped
 from api.errors import problems
-from api.routes.events import KnownVersions
 from api.schemas.alert_rules import (
     NewRule,
     RuleAnswer,
@@ -17,12 +16,12 @@ from api.schemas.alert_rules import (
     TrialRule,
 )
 from api.schemas.pages import Cursor, Limit, Page
+from api.versions import KnownVersions, tagged
 from notilog import clock
 from notilog.db.session import reading, transaction
 from notilog.logs.alerts import rules
 from notilog.logs.alerts.drafts import rule_of
 from notilog.logs.alerts.rehearsal import rehearse
-from notilog.logs.alerts.rules import Shown
 from notilog.users.caller import Caller
 
 router = APIRouter(prefix="/alert_rules", tags=["logs"])
@@ -42,7 +41,7 @@ async def make_alert_rule(new: NewRule, response: Response, caller: Reader) -> R
             now=clock.now(),
         )
     response.headers["Location"] = f"alert_rules/{made.row.id}"
-    return _tagged(response, made)
+    return tagged(response, RuleAnswer.of(made))
 
 
 @router.get("")
@@ -69,7 +68,7 @@ async def get_alert_rule(rule_id: UUID, response: Response, caller: Reader) -> R
     """A rule of yours."""
     async with reading() as tx:
         found = await rules.get(tx, caller, rule_id=rule_id)
-    return _tagged(response, found)
+    return tagged(response, RuleAnswer.of(found))
 
 
 @router.patch("/{rule_id}", responses=problems(404, 412))
@@ -92,7 +91,7 @@ async def change_alert_rule(
             expected=known,
             now=clock.now(),
         )
-    return _tagged(response, rule)
+    return tagged(response, RuleAnswer.of(rule))
 
 
 @router.delete("/{rule_id}", status_code=204, responses=problems(404, 412))
@@ -109,9 +108,3 @@ async def try_stored_alert_rule(rule_id: UUID, span: Span, caller: Reader) -> Tr
     async with reading() as tx:
         rule = await rules.stored_rule(tx, caller, rule_id=rule_id)
         return TrialAnswer.of(await rehearse(tx, rule, since=since, until=until))
-
-
-def _tagged(response: Response, shown: Shown) -> RuleAnswer:
-    """The answer, and its version where a later change can name it."""
-    response.headers["ETag"] = f'"{shown.row.version}"'
-    return RuleAnswer.of(shown)

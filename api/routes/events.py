@@ -1,10 +1,9 @@
 """Events of the calendar: made and changed by their authors, answered by their participants."""
 
-import re
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from api.deps import scoped
 from api.errors import problems
@@ -19,6 +18,7 @@ from api.schemas.events import (
 )
 from api.schemas.moments import Instant
 from api.schemas.pages import Cursor, Limit, Page
+from api.versions import KnownVersions, tagged
 from notilog import clock
 from notilog.calendar import agenda, events, participation
 from notilog.calendar.intervals import Interval
@@ -34,23 +34,6 @@ Logins = Annotated[
 ]
 From = Annotated[Instant, Query(alias="from")]
 To = Annotated[Instant, Query()]
-
-_TAG = re.compile(r'"([0-9]{1,9})"')
-
-
-def known_versions(
-    if_match: Annotated[
-        str | None, Header(max_length=1000, description="the ETag that you know", examples=['"1"'])
-    ] = None,
-) -> frozenset[int] | None:
-    """The versions that ``If-Match`` names; None when any will do."""
-    if if_match is None or if_match.strip() == "*":
-        return None
-    tags = (_TAG.fullmatch(tag.strip()) for tag in if_match.split(","))
-    return frozenset(int(tag[1]) for tag in tags if tag)
-
-
-KnownVersions = Annotated[frozenset[int] | None, Depends(known_versions)]
 
 
 @router.post("", status_code=201)
@@ -133,9 +116,3 @@ async def decide(
             now=clock.now(),
         )
     return ParticipantAnswer(login=login.lower(), decision=decided.decision)
-
-
-def tagged(response: Response, event: EventAnswer) -> EventAnswer:
-    """The answer, and its version where a later change can name it."""
-    response.headers["ETag"] = f'"{event.version}"'
-    return event

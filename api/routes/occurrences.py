@@ -6,9 +6,10 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Response
 
 from api.errors import problems
-from api.routes.events import KnownVersions, Writer, tagged
+from api.routes.events import Writer
 from api.schemas.events import EventAnswer, EventChangesBody, OccurrenceAnswer
 from api.schemas.moments import Instant
+from api.versions import KnownVersions, tagged
 from notilog import clock
 from notilog.calendar import agenda, following, one_occurrence
 from notilog.db.session import transaction

@@ -15,6 +15,7 @@ from rich.color import ColorSystem
 from rich.console import COLOR_SYSTEMS, Console
 from rich.style import Style
 
+from notilog.logs.escapes import safe, safe_json
 from notilog.logs.levels import NAMES, NUMBERS
 from notilog.logs.looks import ATTRIBUTE, LOCAL, ConsoleSettings, Module
 from notilog.logs.stored import StoredRecord
@@ -22,13 +23,6 @@ from notilog.zones import zone_named
 
 INDENT: Final = "    "
 
-# Control characters of both sets, line and paragraph separators, what turns the direction of the
-# text around it, and halves of characters.
-_UNSAFE: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
-_ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_ONE_BYTE: Final = 0xFF
 _BARE: Final = re.compile(r"[^\s\"'=]+")
 _MILLISECONDS: Final = "%L"
 
@@ -112,16 +106,11 @@ class _Part:
         return self._paint(self._module, text, record.level)
 
 
-def safe(text: str) -> str:
-    r"""The text, with what a terminal would obey shown as an escape such as ``\x1b``."""
-    return text if text.isprintable() else _UNSAFE.sub(_escaped, text)
-
-
 def as_json(record: StoredRecord) -> str:
     """The record as one line of JSON, its level by name; as harmless to a terminal as `safe`."""
     fields = {name: getattr(record, name) for name in record.__struct_fields__}
     line = msgspec.json.encode({**fields, "level": _level(record)}).decode()
-    return line if line.isprintable() else _UNSAFE.sub(_json_escaped, line)
+    return safe_json(line)
 
 
 def color_system(console: Console) -> ColorSystem | None:
@@ -129,15 +118,6 @@ def color_system(console: Console) -> ColorSystem | None:
     if not console.is_terminal or console.no_color or console.color_system is None:
         return None
     return COLOR_SYSTEMS[console.color_system]
-
-
-def _escaped(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return _ESCAPES.get(found[0]) or (f"\\x{code:02x}" if code <= _ONE_BYTE else f"\\u{code:04x}")
-
-
-def _json_escaped(found: re.Match[str]) -> str:
-    return f"\\u{ord(found[0]):04x}"
 
 
 def _aligned(text: str, module: Module) -> str:

@@ -41,9 +41,10 @@ _VALID: Final = text(
 
 
 async def index(now: datetime) -> list[str]:
-    """Make the indexes that are lacking; returns their names.
+    """Make the indexes that growing days lack, and those of one closed day; returns their names.
 
-    When another process is at it, nothing is done.
+    The next closed day is left to the next time, so that the growing one never waits for many. When
+    another process is at it, nothing is done.
     """
     closed_before = now - timedelta(hours=config.section(LogsSettings).search_index_after)
     async with asking(primary=True) as tx:
@@ -53,15 +54,22 @@ async def index(now: datetime) -> list[str]:
     async with dedicated() as connection:
         if not await _is_alone(connection):
             return []
-        made = [
-            name for part in reversed(growing) for name in await _index_spans(connection, part, now)
-        ]
+        made = []
+        for part in reversed(growing):
+            made += await _index_spans(connection, part, now)
         for part in reversed(closed):  # what is new is searched most
-            try:
-                made += await _index_whole(connection, part)
-            except psycopg.Error:
-                log.exception("log_partition_not_indexed", partition=part.name)
+            if whole := await _tried(connection, part):
+                return made + whole
     return made
+
+
+async def _tried(connection: AsyncConnection, partition: Partition) -> list[str]:
+    """One day that cannot be indexed keeps no other from it."""
+    try:
+        return await _index_whole(connection, partition)
+    except psycopg.Error:
+        log.exception("log_partition_not_indexed", partition=partition.name)
+        return []
 
 
 async def _index_spans(

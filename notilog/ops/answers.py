@@ -9,8 +9,9 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
+from notilog.logs.escapes import safe, safe_json
 from notilog.logs.manual_sql import Answer
-from notilog.ops.terminal import out, seen
+from notilog.ops.terminal import out
 
 _json: Final = msgspec.json.Encoder(enc_hook=str).encode
 
@@ -18,15 +19,15 @@ _json: Final = msgspec.json.Encoder(enc_hook=str).encode
 def _print_table(answer: Answer) -> None:
     table = Table()
     for name in answer.columns:
-        table.add_column(Text(seen(name)))
+        table.add_column(Text(safe(name)))
     for row in answer.rows:
-        table.add_row(*(Text(seen(_text(value)), overflow="fold") for value in row))
+        table.add_row(*(Text(safe(_text(value)), overflow="fold") for value in row))
     out.print(table)
 
 
 def _print_csv(answer: Answer) -> None:
     """In a file the values are as they are; on a terminal they are made harmless."""
-    clean: Callable[[str], str] = seen if sys.stdout.isatty() else str
+    clean: Callable[[str], str] = safe if sys.stdout.isatty() else str
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(map(clean, answer.columns))
     writer.writerows([clean(_text(value)) for value in row] for row in answer.rows)
@@ -34,8 +35,9 @@ def _print_csv(answer: Answer) -> None:
 
 def _print_json(answer: Answer) -> None:
     for row in answer.rows:
-        # What JSON leaves as it is and a terminal would act on is as an escape the same JSON.
-        sys.stdout.write(seen(_json(dict(zip(answer.columns, row, strict=True))).decode()) + "\n")
+        sys.stdout.write(
+            safe_json(_json(dict(zip(answer.columns, row, strict=True))).decode()) + "\n"
+        )
 
 
 PRINTERS: Final[dict[str, Callable[[Answer], None]]] = {

@@ -13,13 +13,13 @@ from notilog import clock, config
 from notilog.config import Settings
 from notilog.errors import Invalid
 from notilog.logs import archives
+from notilog.logs.escapes import safe
 from notilog.logs.filters import Filters
 from notilog.logs.limits import LogsSettings
 from notilog.logs.loading import NOTHING, Loaded, Piece, load
 from notilog.logs.text_files import TextFile, opened
 from notilog.ops.database import database
 from notilog.ops.progress import Bar, progress
-from notilog.ops.terminal import seen
 
 _REASONS: Final = 10
 
@@ -77,10 +77,10 @@ def table(reports: Sequence[Report]) -> Group:
     for report in reports:
         loaded = report.loaded
         counts = (loaded.stored, loaded.repeated, loaded.rejected)
-        words = (seen(report.name), report.format, *(f"{count:,}" for count in counts))
+        words = (safe(report.name), report.format, *(f"{count:,}" for count in counts))
         made.add_row(*map(Text, words))
     reasons = [
-        Text(seen(f"{report.name}:{line}: {reason}"), style="yellow")
+        Text(safe(f"{report.name}:{line}: {reason}"), style="yellow")
         for report in reports
         for line, reason in report.loaded.reasons
     ]

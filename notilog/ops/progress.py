@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn
 
-from notilog.ops.terminal import err, seen
+from notilog.logs.escapes import safe
+from notilog.ops.terminal import err
 
 
 class Bar:
@@ -15,7 +16,7 @@ class Bar:
     def __init__(self, progress: Progress, name: str, *, total: int | None) -> None:
         self._progress = progress
         self._began = time.monotonic()
-        self._task = progress.add_task(seen(name), total=total, records=0, rate=0.0)
+        self._task = progress.add_task(safe(name), total=total, records=0, rate=0.0)
 
     def show(self, *, position: int, records: int) -> None:
         """How far it is: bytes, and records, since the beginning."""

@@ -16,7 +16,8 @@ from rich.console import Console
 
 from notilog import config
 from notilog.fallbacks import ConfigurationError
-from notilog.logs.console import Formatter, as_json, color_system, safe
+from notilog.logs.console import Formatter, as_json, color_system
+from notilog.logs.escapes import safe
 from notilog.logs.limits import LogsSettings
 from notilog.logs.looks import MODULES, ConsoleSettings
 from notilog.logs.stored import StoredRecord

@@ -7,14 +7,13 @@ JSON as JSON has it, else ``\n``, ``\t``, ``\r``, ``\\``, ``\x1b``, ``\u2028``.
 import re
 import string
 from collections.abc import Callable
-from datetime import datetime
-from typing import Any, Final, NamedTuple
-from uuid import UUID
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec.structs import astuple
 
 from notilog.logs import levels
+from notilog.logs.escapes import safe, unmistakable
 from notilog.logs.stored import StoredRecord
 
 Renderer = Callable[[StoredRecord], bytes]
@@ -29,35 +28,22 @@ COLUMNS: Final = (
 
 _WIDEST: Final = 1_000
 _SPEC: Final = re.compile(r"(?:.?[<>^])?(\d{0,4})(?:\.(\d{1,4}))?")
-# Controls of C0 and C1, DEL, the separators of lines, and what turns the direction of text.
-_UNSAFE: Final = re.compile("[\x00-\x1f\\\\\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _UNSAFE_IN_JSON: Final = re.compile(
-    rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8-\xae]|\xe2\x81[\xa6-\xa9]"
+    rb"\x7f|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]"
 )
-_SHORT: Final = {"\\": r"\\", "\n": r"\n", "\t": r"\t", "\r": r"\r"}
-_LAST_OF_BYTE: Final = 0xFF
-
 _json = msgspec.json.Encoder().encode
 
 
-class _Line(msgspec.Struct, omit_defaults=True, gc=False):
-    """A `StoredRecord`, field by field, as JSON has it: what it has not is left out."""
-
-    ts: datetime
-    id: UUID
-    level: str
-    project: str
-    module: str
-    message: str
-    host: str | None = None
-    service: str | None = None
-    environment: str | None = None
-    logger: str | None = None
-    trace_id: str | None = None
-    span_id: str | None = None
-    request_id: str | None = None
-    stack_trace: str | None = None
-    attrs: dict[str, Any] | None = None
+_Line: Final = msgspec.defstruct(
+    "_Line",
+    [
+        (one.name, str if one.name == "level" else one.type, msgspec.field(default=one.default))
+        for one in msgspec.structs.fields(StoredRecord)
+    ],
+    omit_defaults=True,
+    gc=False,
+)
+"""A `StoredRecord` as JSON has it: its level by name, and what it has not is left out."""
 
 
 class _Piece(NamedTuple):
@@ -100,11 +86,6 @@ class Formats:
         return (of_both or self._others.get(record.module) or self._usual)(record)
 
 
-def escaped(text: str) -> str:
-    """The text without anything that is more than text; a backslash stands twice."""
-    return _UNSAFE.sub(_escape, text)
-
-
 def _as_json(record: StoredRecord) -> bytes:
     moment, key, level, *others = astuple(record)
     line = _Line(moment, key, levels.NAMES.get(level, str(level)), *others)
@@ -135,7 +116,7 @@ def _pieces(spec: str) -> list[_Piece]:
     except ValueError as error:
         raise ValueError(f"is not a format of lines: {error}") from error
     for literal, field, form, conversion in found:
-        if _UNSAFE.search(literal):
+        if safe(literal) != literal or "\\" in literal:
             raise ValueError("a format may have no backslash and nothing that is not printed")
         if field is not None and (field not in COLUMNS or conversion):
             raise ValueError(f"{{{field}}} is no field; there are {', '.join(COLUMNS)}")
@@ -150,7 +131,7 @@ def _is_form(form: str) -> bool:
     match = _SPEC.fullmatch(form)
     return (
         match is not None
-        and not _UNSAFE.search(form)
+        and safe(form) == form
         and all(int(width or 0) <= _WIDEST for width in match.groups())
     )
 
@@ -166,15 +147,9 @@ def _text(record: StoredRecord, field: str) -> str:
         case "level":
             return levels.NAMES.get(value, str(value))
         case "attrs":
-            return escaped(_json(value).decode())
+            return unmistakable(_json(value).decode())
         case _:
-            return escaped(str(value))
-
-
-def _escape(match: re.Match[str]) -> str:
-    one = match[0]
-    code = ord(one)
-    return _SHORT.get(one) or (f"\\x{code:02x}" if code <= _LAST_OF_BYTE else f"\\u{code:04x}")
+            return unmistakable(str(value))
 
 
 def _escape_in_json(match: re.Match[bytes]) -> bytes:

@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
+from notilog.logs.escapes import unmistakable
 from notilog.logs.files import formats
 from notilog.logs.files.formats import Formats, renderer
 from notilog.logs.files.settings import FilesSettings
@@ -103,7 +104,7 @@ def test_a_record_is_one_line_of_harmless_text(spec: str, text: str) -> None:
 @given(one=st.text(), other=st.text())
 @example(one="\\n", other="\n")
 def test_nothing_is_lost_by_escaping(one: str, other: str) -> None:
-    assert (formats.escaped(one) == formats.escaped(other)) == (one == other)
+    assert (unmistakable(one) == unmistakable(other)) == (one == other)
 
 
 @pytest.mark.parametrize(
