@@ -116,7 +116,7 @@ class Tail:
 def command(folder: Path, *arguments: str) -> Iterator[Tail]:
     """`notilog tail` with these options, configured by the environment."""
     out, err = folder / "tail.out", folder / "tail.err"
-    with out.open("wb") as to, err.open("wb") as errors:
+    with out.open("wb") as to, err.open("wb") as errors, _interruptible():
         process = subprocess.Popen(
             (NOTILOG, "tail", *arguments),
             cwd=folder,
@@ -130,3 +130,13 @@ def command(folder: Path, *arguments: str) -> Iterator[Tail]:
         yield Tail(process, Shown(out), err)
     finally:
         end(process)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Programs started in the block heed Ctrl-C, even when whoever runs the tests ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
