@@ -36,6 +36,7 @@ from api.storable import only_storable
 from notilog import __version__, jobs
 from notilog import settings as schema
 from notilog.db.session import close_database, open_database
+from notilog.logs import room
 from notilog.metrics import stored
 from notilog.users.caller import RIGHTS
 
@@ -77,7 +78,10 @@ async def living(app: FastAPI) -> AsyncIterator[None]:
     """Settings, database and broker, from start to end of the process."""
     settings = schema.load()
     await open_database(settings)
-    counting = asyncio.create_task(stored.keep_flushing())
+    meanwhile = [
+        asyncio.create_task(stored.keep_flushing()),
+        asyncio.create_task(room.keep_looking()),
+    ]
     producer = Producer()
     app.state.readiness = Readiness(settings, producer)
     jobs.bind(producer.send)
@@ -91,8 +95,9 @@ async def living(app: FastAPI) -> AsyncIterator[None]:
         await app.state.readiness.close()
         producer.close()
         await app.state.log_publisher.close()
-        counting.cancel()
-        await asyncio.gather(counting, return_exceptions=True)
+        for task in meanwhile:
+            task.cancel()
+        await asyncio.gather(*meanwhile, return_exceptions=True)
         await close_database()
 
 

@@ -137,10 +137,11 @@ async def _store(day: datetime) -> float:
 
 
 def _batch(day: datetime, step: timedelta, numbers: range) -> Batch:
-    packer = Packer(config.section(LogsSettings), arrival=clock.now(), nul=False, keep_old=True)
+    packer = Packer(config.section(LogsSettings), arrival=clock.now(), keep_old=True)
     for number in numbers:
         packer.add(_record(day + number * step, number))
-    return Batch(uuid7(), len(numbers), packer.rows(), counts=packer.counts())
+    rows, counted = packer.cut()
+    return Batch(uuid7(), len(numbers), rows, counts=counted)
 
 
 def _record(ts: datetime, number: int) -> Record:

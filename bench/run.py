@@ -11,11 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench import free_time, log_intake, log_search, reminders, repetitions
+from bench import free_time, log_intake, log_queue, log_search, reminders, repetitions
 from bench.row import Row
 
 BENCHES: dict[str, Callable[[], list[Row]]] = {
     "log_intake": log_intake.run,
+    "log_queue": log_queue.run,
     "log_search": log_search.run,
     "reminders": reminders.run,
     "repetitions": repetitions.run,

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from notilog import clock, config
 from notilog.db.session import transaction
 from notilog.errors import Unavailable
-from notilog.logs import partitions, store
+from notilog.logs import partitions, room, store
 from notilog.logs.batch import Batch, Message
 from notilog.logs.handing import close, hand
 from notilog.logs.intake import received
@@ -53,8 +53,13 @@ class LogIntake(bootsteps.StartStopStep):  # type: ignore[misc]  # celery is unt
             return StreamIntake(broker, lanes=lanes, commit=commit)
         return QueueIntake(broker, lanes=lanes, commit=commit)
 
+    def start(self, parent: Any) -> None:
+        super().start(parent)
+        self._looking = runtime.submit(room.keep_looking())
+
     def stop(self, parent: Any) -> None:
         super().stop(parent)
+        self._looking.cancel()
         runtime.submit(close()).result(STOP_PATIENCE)
 
 
@@ -64,7 +69,7 @@ async def commit(messages: Sequence[Message]) -> None:
     Meanwhile who has them from the broker sees to it that nobody else gets them.
     """
     now = clock.now()
-    batches = [received(message, now=now) for message in messages]
+    batches = received(messages, now=now)
     kept, repeated = await _stored(batches, now)
     # Besides what is new: what an earlier try, or an earlier worker, stored without handing it on.
     ids = {batch.id for batch in kept.fresh}

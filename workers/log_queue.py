@@ -19,14 +19,17 @@ from kombu.entity import Exchange, Queue
 from kombu.messaging import Consumer
 from kombu.transport.base import Message as Delivered
 
+from notilog import config
 from notilog.logs.batch import ACCEPTED_MS, EXCHANGE, QUEUE, ROWS, ROWS_ALONE, Message, named
+from notilog.logs.limits import LogsSettings
 from workers import runtime
 from workers.log_stream import Commit
 
 log = structlog.get_logger(__name__)
 
-PREFETCH = 250
 GROUP_BYTES = 4 * 1024 * 1024
+MOST_BYTES = 64 * 1024 * 1024
+"""Of messages that one lane has, whatever the prefetch."""
 WAIT = 1.0
 HEARTBEAT = 30.0
 CONNECT_TIMEOUT = 5.0
@@ -65,6 +68,8 @@ class _Lane:
         self._commit = commit
         self._stopping = stopping
         self._arrived: list[Delivered] = []
+        self._bytes = 0
+        self._gather_until = 0.0
 
     def run(self) -> None:
         while not self._stopping.is_set():
@@ -84,23 +89,34 @@ class _Lane:
 
     def _serve(self, connection: Connection) -> None:
         self._arrived.clear()
+        self._bytes = 0
+        limits = config.section(LogsSettings)
         channel = connection.default_channel
         queue = Queue(exchange=Exchange(**EXCHANGE), **QUEUE)
         queue(channel).declare()
-        with Consumer(channel, [queue], on_message=self._arrived.append, prefetch_count=PREFETCH):
+        prefetch = limits.queue_prefetch
+        most = -(-prefetch // 2)  # the other half arrives meanwhile
+        with Consumer(channel, [queue], on_message=self._take, prefetch_count=prefetch):
             while not self._stopping.is_set():
-                self._gather(connection)
+                self._gather(connection, most=most)
                 if self._arrived:
                     self._store(connection)
+                    self._gather_until = monotonic() + limits.gather_ms / 1000
 
-    def _gather(self, connection: Connection) -> None:
-        """Wait for a message, then take what is there already."""
+    def _take(self, delivered: Delivered) -> None:
+        self._arrived.append(delivered)
+        self._bytes += len(delivered.body)
+
+    def _gather(self, connection: Connection, *, most: int) -> None:
+        """Wait for a message, then take what is there already.
+
+        One by itself is stored at once; just after some were stored, the next ones come together.
+        """
         connection.heartbeat_check()
-        wait = 0.0 if self._arrived else WAIT
         with suppress(TimeoutError):
-            while sum(len(message.body) for message in self._arrived) < GROUP_BYTES:
-                connection.drain_events(timeout=wait)
-                wait = 0.0
+            while len(self._arrived) < most and self._bytes < GROUP_BYTES:
+                left = self._gather_until - monotonic()
+                connection.drain_events(timeout=max(0.0, left) if self._arrived else WAIT)
 
     def _store(self, connection: Connection) -> None:
         taken = self._arrived[:]
@@ -119,11 +135,13 @@ class _Lane:
             storing.result()
             connection.default_channel.basic_ack(taken[-1].delivery_tag, multiple=True)
             del self._arrived[: len(taken)]
+            self._bytes = sum(len(message.body) for message in self._arrived)
 
     def _await(self, ended: threading.Event, connection: Connection) -> None:
         """Wait for the end of storing, and take meanwhile what the broker sends.
 
-        Its heartbeats stand behind the messages; the prefetch bounds how many those are.
+        Its heartbeats stand behind the messages; the prefetch bounds how many those are. Beyond so
+        many bytes the rest stays where it is, though the connection may be lost by that.
         """
         while not ended.wait(WAIT):
             if self._stopping.is_set():
@@ -131,7 +149,7 @@ class _Lane:
                 return
             connection.heartbeat_check()
             with suppress(TimeoutError):
-                while True:
+                while self._bytes < MOST_BYTES:
                     connection.drain_events(timeout=0)
 
 
@@ -158,11 +176,13 @@ def _message(delivered: Delivered) -> Message:
         ),
         records=records if isinstance(records, int) else 0,
         again=bool(delivered.delivery_info.get("redelivered")),
-        accepted_at=_moment(delivered.headers.get(ACCEPTED_MS)),
+        accepted_at=accepted_at(delivered),
     )
 
 
-def _moment(milliseconds: object) -> datetime | None:
+def accepted_at(delivered: Delivered) -> datetime | None:
+    """When the API gave the message to the broker; other programs do not say."""
+    milliseconds = delivered.headers.get(ACCEPTED_MS)
     if not isinstance(milliseconds, int):
         return None
     with suppress(ValueError, OverflowError, OSError):

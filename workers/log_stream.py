@@ -20,7 +20,6 @@ log = structlog.get_logger(__name__)
 
 GROUP_BATCHES = 32
 WAIT = 1.0
-GATHER = 0.04
 RECONNECT_PAUSE = 0.5
 STOP_PATIENCE = 5.0
 
@@ -98,7 +97,7 @@ class StreamIntake:
         await reader.done(entries)
         # One record by itself is stored at once. Under load the next ones come together, since a
         # transaction of sixteen batches costs hardly more than a transaction of one.
-        await asyncio.sleep(GATHER)
+        await asyncio.sleep(config.section(LogsSettings).gather_ms / 1000)
 
 
 async def _hold(reader: Reader, entries: list[Entry]) -> None:

@@ -8,6 +8,7 @@ from notilog.logs.connectors import CONNECTORS
 from notilog.logs.files import tidying
 from notilog.logs.limits import LogsSettings
 from workers.app import app
+from workers.log_backlog import oldest_waiting
 
 
 @app.task(name="logs.forget_batches")
@@ -54,7 +55,9 @@ async def retry_connectors() -> None:
 
 @app.task(name="logs.watch_alerts")
 async def watch_alerts() -> None:
-    await watch.watch(clock.now())
+    now = clock.now()
+    waiting_since = await oldest_waiting(config.current().core.broker)
+    await watch.watch(now, waiting_since=waiting_since)
 
 
 @app.task(name="logs.tidy_files")

@@ -5,10 +5,12 @@ from fastapi import APIRouter, Request
 from api.deps import Admin
 from api.errors import problems
 from api.readiness import Readiness
-from api.schemas.health import DatabaseHost, Fallback, Health, Live, Ready
+from api.schemas.health import DatabaseHost, Disk, Fallback, Health, Live, Ready
 from notilog import __version__, config
 from notilog.db.session import pools
 from notilog.errors import Unavailable
+from notilog.logs import room
+from notilog.logs.limits import MIB
 
 router = APIRouter(prefix="/health", tags=["health"])
 
@@ -39,10 +41,15 @@ async def health(request: Request, _: Admin) -> Health:
         Fallback(setting=one.setting, value=one.value, default=one.default, reason=one.reason)
         for one in config.current().fallbacks
     ]
+    left = room.current()
     return Health(
         version=__version__,
         failing=await _failing(request),
         database=hosts,
+        disk=Disk(
+            free_mib=None if left.free is None else left.free // MIB,
+            taken=left.taken,
+        ),
         configuration=fallbacks,
     )
 

@@ -22,7 +22,7 @@ from api.schemas.pages import Page
 from notilog import clock
 from notilog.db.session import reading, transaction
 from notilog.instants import Instant
-from notilog.logs import editing
+from notilog.logs import editing, room
 from notilog.logs.batch import sealed
 from notilog.logs.intake import Sent, accept, refuse_all_bad, repeatable_id, unpacked
 from notilog.logs.search import search
@@ -59,13 +59,20 @@ async def send_records(
 
     Bad records are listed and the others kept; a batch without any good one is refused.
     """
+    room.refuse_when_full()
     content_type = request.headers.get("content-type", "")
     sent = unpacked(Sent(await request.body(), content_type, content_encoding))
     batch_id = None
     if idempotency_key:
         sender = str(caller.user_id)
         batch_id = repeatable_id(sender, caller.project, idempotency_key, sent.body)
-    batch = accept(sent, now=clock.now(), batch_id=batch_id, project=caller.project)
+    batch = accept(
+        sent,
+        now=clock.now(),
+        batch_id=batch_id,
+        project=caller.project,
+        floor=room.current().floor,
+    )
     refuse_all_bad(batch)
     await broker.publish(sealed(batch))
     return Accepted.of(batch)

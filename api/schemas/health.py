@@ -30,10 +30,18 @@ class Fallback(BaseModel):
     reason: str
 
 
+class Disk(BaseModel):
+    """What room is left for log records, and which of them are taken."""
+
+    free_mib: int | None = Field(description="null when no setting says where to look")
+    taken: str = Field(examples=["everything", "warning and above", "error and above", "nothing"])
+
+
 class Health(BaseModel):
     """What works and what does not."""
 
     version: str
     failing: list[str] = Field(description="of database, broker, redis", examples=[[]])
     database: list[DatabaseHost]
+    disk: Disk
     configuration: list[Fallback]

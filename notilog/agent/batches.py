@@ -38,3 +38,15 @@ def batch_of(lines: Sequence[bytes]) -> Batch:
     """The lines as a new batch."""
     body = gzip.compress(b"\n".join(lines) + b"\n", _LEVEL, mtime=0)
     return Batch(uuid4().hex, len(lines), body)
+
+
+def halves(batch: Batch) -> tuple[Batch, Batch]:
+    """A batch of several lines as two smaller ones; the same batch always gives the same two."""
+    lines = gzip.decompress(batch.body).splitlines(keepends=True)
+    middle = len(lines) // 2
+    return _part(batch, "a", lines[:middle]), _part(batch, "b", lines[middle:])
+
+
+def _part(batch: Batch, name: str, lines: Sequence[bytes]) -> Batch:
+    body = gzip.compress(b"".join(lines), _LEVEL, mtime=0)
+    return Batch(batch.key + name, len(lines), body)

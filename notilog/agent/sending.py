@@ -36,9 +36,10 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The batch can never be stored."""
+    """The batch can never be stored as it is."""
 
     reason: str
+    is_too_large: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,7 @@ def _verdict(response: http.client.HTTPResponse, body: bytes, token: str) -> Ver
     if isinstance(detail, str):
         reason = _hidden(f"{reason}: {detail}", token)
     if response.status in NEVER:
-        return Refused(reason)
+        return Refused(reason, response.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     return Postponed(reason, _retry_after(response.getheader("Retry-After", "")))
 
 

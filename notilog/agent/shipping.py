@@ -12,7 +12,7 @@ from time import monotonic, sleep, time
 from typing import Final
 
 from notilog.agent.backlog import Backlog
-from notilog.agent.batches import Claim, batch_of
+from notilog.agent.batches import Batch, Claim, batch_of, halves
 from notilog.agent.notices import Notices
 from notilog.agent.outbox import Outbox
 from notilog.agent.sending import Destination, Postponed, Refused, Stored, Verdict
@@ -172,17 +172,32 @@ class Shipping:
 
     def _deliver(self, claim: Claim) -> float:
         """Send the batch once; returns in how many seconds to try again, if it has to wait."""
-        verdict = self._destination.post(claim.batch)
-        if isinstance(verdict, Postponed):
+        postponed = self._post(claim.batch)
+        if postponed is not None:
             claim.release()
             self._failures += 1
-            self._notices.say("sending", f"logs cannot be sent and are kept: {verdict.reason}")
-            return self._next_try(verdict.after)
+            self._notices.say("sending", f"logs cannot be sent and are kept: {postponed.reason}")
+            return self._next_try(postponed.after)
         self._failures = 0
         self._notices.settled("sending", "logs are sent again")
-        self._count(verdict, claim.batch.records)
         claim.done()  # last: who waits for the end then sees what became of it
         return 0
+
+    def _post(self, batch: Batch) -> Postponed | None:
+        """Send the batch, in pieces if it is too large; when one has to wait, all of it does.
+
+        What was stored of it meanwhile is known to the server by its key.
+        """
+        verdict = self._destination.post(batch)
+        if isinstance(verdict, Postponed):
+            return verdict
+        if isinstance(verdict, Refused) and verdict.is_too_large and batch.records > 1:
+            for half in halves(batch):
+                if postponed := self._post(half):
+                    return postponed
+            return None
+        self._count(verdict, batch.records)
+        return None
 
     def _count(self, verdict: Verdict, records: int) -> None:
         if isinstance(verdict, Refused):

@@ -48,6 +48,8 @@ class Reject:
     position: int
     reason: str
     payload: bytes
+    is_bad: bool = True
+    """False when there was only no room for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 import hashlib
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Final
@@ -15,10 +15,11 @@ from uuid_utils.compat import uuid7
 
 from notilog import config
 from notilog.errors import FieldError, Invalid, TooLarge
-from notilog.logs import levels
+from notilog.logs import levels, room
 from notilog.logs.batch import JSON, ROWS, ROWS_ALONE, Batch, Message, Reject, named, unsealed
 from notilog.logs.limits import LogsSettings
-from notilog.logs.record import BadDocument, BadRecord, Record, record_of, records_of
+from notilog.logs.measures import RECORDS
+from notilog.logs.record import BadDocument, BadRecord, NoRoom, Record, record_of, records_of
 from notilog.logs.redaction import Redaction
 from notilog.logs.rows import Counts, Packer
 from notilog.logs.stored import counts_in
@@ -48,6 +49,7 @@ def accept(
     batch_id: UUID | None = None,
     project: str | None = None,
     keep_old: bool = False,
+    floor: int = room.EVERYTHING,
 ) -> Batch:
     """Check every record and make the batch of the good ones; the others are its ``rejects``.
 
@@ -57,11 +59,18 @@ def accept(
         batch_id: an id of the sender's, under which a repetition is stored once.
         project: the only project that the sender may write to.
         keep_old: keep the time of records that are older than their project's retention.
+        floor: the lowest level that is taken.
 
     Raises:
         Invalid: no record at all, not JSON, or an encoding or type that is not understood.
         TooLarge: more records or bytes than one batch may have.
     """
+    limits = config.section(LogsSettings)
+    packer = Packer(limits, arrival=now, project=project, keep_old=keep_old, floor=floor)
+    return _packed(sent, packer, batch_id or uuid7())
+
+
+def _packed(sent: Sent, packer: Packer, batch_id: UUID) -> Batch:
     limits = config.section(LogsSettings)
     body = unpacked(sent).body
     found: Sequence[Record | bytes] = _found(body, sent.type)
@@ -71,19 +80,17 @@ def accept(
     nul = b"\\" in body and _NUL in body
     redaction = _redaction_of(limits)
     is_concerned = redaction.concerns(body)
-    packer = Packer(limits, arrival=now, nul=nul, project=project, keep_old=keep_old)
     rejects: list[Reject] = []
     for position, item in enumerate(found):
         try:
             record = record_of(item) if isinstance(item, bytes) else item
-            packer.add(redaction.applied(record) if is_concerned else record)
+            packer.add(redaction.applied(record) if is_concerned else record, nul=nul)
         except BadRecord as error:
             payload = redaction.payload(_payload(item)) if is_concerned else _payload(item)
-            rejects.append(Reject(position, str(error), payload))
-    accepted = len(found) - len(rejects)
-    return Batch(
-        batch_id or uuid7(), accepted, packer.rows(), tuple(rejects), counts=packer.counts()
-    )
+            is_bad = not isinstance(error, NoRoom)
+            rejects.append(Reject(position, str(error), payload, is_bad))
+    rows, counts = packer.cut()
+    return Batch(batch_id, len(found) - len(rejects), rows, tuple(rejects), counts=counts)
 
 
 def _redaction_of(limits: LogsSettings) -> Redaction:
@@ -105,31 +112,75 @@ def refuse_all_bad(batch: Batch) -> None:
         raise Invalid([FieldError(str(bad.position), bad.reason) for bad in batch.rejects])
 
 
-def received(message: Message, *, now: datetime) -> Batch:
-    """The batch in a message from the broker; what cannot be read at all is one reject of it."""
+def received(messages: Iterable[Message], *, now: datetime) -> list[Batch]:
+    """The batches in messages from the broker; what cannot be read at all is a reject of its batch.
+
+    Messages without an id come together in one batch. Records for which there is no room are
+    counted and not kept.
+    """
+    # Nobody could be told to keep them, so errors are taken until the end.
+    floor = min(room.current().floor, room.ERRORS)
+    packer = Packer(config.section(LogsSettings), arrival=now, floor=floor)
+    named, nameless = list[Batch](), list[Batch]()
+    for message in messages:
+        batch = _received(message, packer, now)
+        (named if batch.named else nameless).append(batch)
+    return [*named, _together(nameless)] if nameless else named
+
+
+def _received(message: Message, packer: Packer, now: datetime) -> Batch:
+    batch_id = message.id or uuid7()
     try:
-        batch = _opened(message, now=now)
+        batch = _opened(message, packer, batch_id)
     except Exception as error:  # noqa: BLE001  one message must not hold up those beside it
+        packer.cut()
         limits = config.section(LogsSettings)
         kept = _redaction_of(limits).payload(message.body[: limits.batch_bytes])
-        batch = Batch(message.id or uuid7(), 0, b"", (Reject(0, str(error), kept),))
-    return replace(
-        batch,
+        batch = Batch(batch_id, 0, b"", (Reject(0, str(error), kept),))
+    bad = tuple(reject for reject in batch.rejects if reject.is_bad)
+    if len(bad) < len(batch.rejects):
+        RECORDS.add("refused", amount=len(batch.rejects) - len(bad))
+    return Batch(
+        batch_id,
+        batch.records,
+        batch.rows,
+        bad,
+        batch.counts,
         named=message.id is not None,
         again=message.again,
         accepted_at=message.accepted_at or now,
     )
 
 
-def _opened(message: Message, *, now: datetime) -> Batch:
+def _opened(message: Message, packer: Packer, batch_id: UUID) -> Batch:
     if message.type in {ROWS, ROWS_ALONE}:
         rows, counts = unsealed(message)
         if not _are_sound(counts, message.records):
             counts = counts_in(rows)
         records = sum(number for number, _ in counts.values())
-        return Batch(message.id or uuid7(), records, rows, counts=counts)
-    sent = Sent(message.body, message.type, message.encoding)
-    return accept(sent, now=now, batch_id=message.id)
+        return Batch(batch_id, records, rows, counts=counts)
+    return _packed(Sent(message.body, message.type, message.encoding), packer, batch_id)
+
+
+def _together(batches: Sequence[Batch]) -> Batch:
+    """One batch of several whose ids nobody knows."""
+    if len(batches) == 1:
+        return batches[0]
+    counts: Counts = {}
+    for batch in batches:
+        for key, (records, size) in batch.counts.items():
+            before = counts.get(key, (0, 0))
+            counts[key] = (before[0] + records, before[1] + size)
+    return Batch(
+        uuid7(),
+        sum(batch.records for batch in batches),
+        b"".join(batch.rows for batch in batches),
+        tuple(reject for batch in batches for reject in batch.rejects),
+        counts,
+        named=False,
+        again=any(batch.again for batch in batches),
+        accepted_at=min(batch.accepted_at for batch in batches if batch.accepted_at),
+    )
 
 
 def _are_sound(counts: Counts, records: int) -> bool:

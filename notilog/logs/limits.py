@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, DirectoryPath, Field, field_validator
 
 from notilog.config import Section
 from notilog.logs.redaction import Redaction
 
 KIB = 1024
 MIB = 1024 * KIB
+GIB = 1024 * MIB
 
 
 DEFAULT = "default"
@@ -45,6 +46,12 @@ class LogsSettings(Section):
         5.0, gt=0, le=60, description="seconds the broker may take to confirm a batch"
     )
     lanes: int = Field(2, ge=1, le=16, description="groups that one worker stores at the same time")
+    queue_prefetch: int = Field(
+        1_000, ge=1, le=10_000, description="messages that each of them has at most from RabbitMQ"
+    )
+    gather_ms: int = Field(
+        40, ge=0, le=5_000, description="milliseconds for which each gathers after it stored some"
+    )
     claim_after: float = Field(
         15.0, ge=1, le=3600, description="seconds of silence after which a worker's batches move on"
     )
@@ -70,6 +77,15 @@ class LogsSettings(Section):
     )
     audit_days: int = Field(
         365, ge=1, le=36_500, description="days for which edits and deletions are remembered"
+    )
+    disk_folder: DirectoryPath | None = Field(
+        None, description="a folder on the disk of PostgreSQL, to see how much of it is free"
+    )
+    database_gib: float | None = Field(
+        None, gt=0, description="GiB that the database may have, where its disk cannot be seen"
+    )
+    low_disk_mib: int = Field(
+        1024, ge=0, description="MiB left under which low levels are not taken; 0 takes them always"
     )
     connectors: list[ConnectorName] = Field(
         default=["alerts", "live"],

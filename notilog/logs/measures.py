@@ -6,7 +6,7 @@ from notilog.metrics.counted import Counter, Histogram, Metric
 
 RECORDS: Final = Counter(
     "notilog_log_records_total",
-    "Records that came through the broker: stored, rejected, or in batches that were repeated.",
+    "Records from the broker: stored, rejected, repeated, or refused for want of room.",
     ("outcome",),
 )
 STORED: Final = Histogram(

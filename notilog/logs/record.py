@@ -43,6 +43,10 @@ class BadRecord(ValueError):
     """A record that cannot be stored; its text is the reason, fit for whoever sent it."""
 
 
+class NoRoom(BadRecord):
+    """A good record that is not taken, because of its level, while there is little room."""
+
+
 class BadDocument(ValueError):
     """The whole body cannot be read as records; its text is the reason."""
 

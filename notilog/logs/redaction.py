@@ -6,7 +6,7 @@ whatever the patterns of the settings match.
 
 import re
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -25,6 +25,9 @@ _LINE: Final = rf"""(?:{_QUOTED}|[^\r\n"']+)"""
 _WORD_WITHIN: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _ESCAPED: Final = b"\\u00"
 
+_REMEMBERED: Final = 4096
+_SHORT: Final = 64
+
 
 class Redaction:
     """What to take out; made once for all records.
@@ -39,6 +42,8 @@ class Redaction:
 
     def __init__(self, fields: Sequence[str], patterns: Sequence[str]) -> None:
         self._names = tuple(dict.fromkeys(_plain(name) for name in fields if name.strip()))
+        # A program has few attributes and writes them again and again.
+        self._is_named_known = lru_cache(_REMEMBERED)(self._is_named)
         try:
             self._patterns = [re2.compile(pattern) for pattern in patterns]
         except re2.error as error:
@@ -101,12 +106,17 @@ class Redaction:
     def _value(self, value: Any) -> Any:
         if isinstance(value, dict):
             return {
-                name: REDACTED if self._is_named(name) else self._value(inner)
+                name: REDACTED if self._is_secret(name) else self._value(inner)
                 for name, inner in value.items()
             }
         if isinstance(value, list):
             return [self._value(inner) for inner in value]
         return self.text(value) if isinstance(value, str) else value
+
+    def _is_secret(self, name: str) -> bool:
+        if len(name) > _SHORT:
+            return self._is_named(name)
+        return self._is_named_known(name)
 
     def _is_named(self, name: str) -> bool:
         within = f"_{_plain(_WORD_WITHIN.sub('_', name))}_"

@@ -17,7 +17,7 @@ from uuid_utils import uuid7
 from notilog.instants import OUT_OF_YEARS
 from notilog.logs import levels
 from notilog.logs.limits import LogsSettings
-from notilog.logs.record import BadRecord, Record
+from notilog.logs.record import BadRecord, NoRoom, Record
 
 COLUMNS: Final = (
     *("ts", "id", "level", "project", "module", "message"),
@@ -58,14 +58,14 @@ _json = msgspec.json.Encoder().encode
 
 
 class Packer:
-    """Makes the rows of one batch; what records share is packed once.
+    """Makes the rows of one batch after the other; what records share is packed once.
 
     Args:
         limits: how large its parts may be, and which times are kept.
         arrival: the time of records that carry none, or one that is not kept.
-        nul: whether a NUL may be in the texts, which are then searched for it.
         project: the only project that records may belong to.
         keep_old: keep times that are older than the retention.
+        floor: the lowest level that is taken.
     """
 
     def __init__(
@@ -73,19 +73,19 @@ class Packer:
         limits: LogsSettings,
         *,
         arrival: datetime,
-        nul: bool,
         project: str | None = None,
         keep_old: bool = False,
+        floor: int = 0,
     ) -> None:
         self._longest = limits.message_bytes
         self._largest_attrs = limits.attrs_bytes
         self._arrival = _ts(arrival)
         self._kept = _Kept(limits, self._arrival, keep_old=keep_old)
-        self._nul = nul
         self._project = project
+        self._floor = floor
         self._origins: dict[tuple[str | int, str, str], bytes] = {}
         self._sources: dict[tuple[str | None, ...], bytes] = {}
-        # One UUIDv7 a batch: its records count on from it, in the order in which they were sent.
+        # One UUIDv7 for all: the records count on from it, in the order in which they were sent.
         first = uuid7().bytes
         self._upper = first[:_HALF]
         self._lower = int.from_bytes(first[_HALF:], "big") & ~_COUNTED
@@ -93,8 +93,8 @@ class Packer:
         self._own: set[tuple[int, UUID]] = set()
         self._tally: dict[tuple[int, bytes], list[int]] = {}
 
-    def add(self, record: Record) -> None:
-        """Pack one record.
+    def add(self, record: Record, *, nul: bool = False) -> None:
+        """Pack one record; ``nul`` says that its texts are to be searched for a NUL.
 
         Raises:
             BadRecord: the level is unknown, something is too large or cannot be stored, or a
@@ -107,7 +107,7 @@ class Packer:
         size = len(message)
         if size > self._longest:
             raise BadRecord(f"message: longer than {self._longest} bytes")
-        if self._nul:
+        if nul:
             _refuse_nul(record)
         ts = self._arrival if moment is None else _ts(moment)
         if not self._kept.earliest <= ts <= self._kept.latest and self._kept.refuses(ts, record):
@@ -140,17 +140,17 @@ class Packer:
         counted[0] += 1
         counted[1] += size + _size_of(record.stack_trace) + len(extra) + BESIDES
 
-    def rows(self) -> bytes:
-        """Every row so far."""
-        return b"".join(self._parts)
-
-    def counts(self) -> Counts:
-        """How many records so far, and roughly how many bytes of them."""
-        found: Counts = {}
+    def cut(self) -> tuple[bytes, Counts]:
+        """The rows of the batch that ends here, and its counts; bytes are counted roughly."""
+        rows = b"".join(self._parts)
+        counts: Counts = {}
         for (minute, packed), (records, size) in self._tally.items():
             level, project, module = _unpacked(packed)
-            found[minute, level, project, module] = (records, size)
-        return found
+            counts[minute, level, project, module] = (records, size)
+        self._parts.clear()
+        self._tally.clear()
+        self._own.clear()
+        return rows, counts
 
     def _origin(self, origin: tuple[str | int, str, str]) -> bytes:
         level, project, module = origin
@@ -160,6 +160,10 @@ class Packer:
             number = levels.number_of(level)
         except ValueError as error:
             raise BadRecord(f"level: {error}") from error
+        if number < self._floor:
+            raise NoRoom(
+                f"level: there is little room; {levels.NAMES[number]} is not taken for now"
+            )
         packed = _LEVEL.pack(2, number) + _field(project) + _field(module)
         self._origins[origin] = packed
         return packed

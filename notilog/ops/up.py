@@ -100,6 +100,7 @@ def _prepare(state: Path) -> Servers:
     if "database_url" in unset:
         postgres = prepare_postgres(state / "postgres")
         assumed["NOTILOG_DATABASE_URL"] = postgres.url
+        assumed["NOTILOG_LOGS__DISK_FOLDER"] = str(state.absolute())
         # Beside a database of the user's own, every machine needs the same key: theirs to name.
         if "secret_key" in unset:
             assumed["NOTILOG_SECRET_KEY"] = kept_secret(state / "secret-key")

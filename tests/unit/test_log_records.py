@@ -260,7 +260,7 @@ def test_a_sealed_batch_is_received_as_it_was() -> None:
     small, large = sent([GOOD]), sent([{**GOOD, "message": "x" * 20_000}] * 3)
     assert (sealed(small).encoding, sealed(large).encoding) == ("", "zstd")
     for batch in (small, large):
-        again = received(sealed(batch), now=NOW)
+        (again,) = received([sealed(batch)], now=NOW)
         assert (again.id, again.records, again.rows) == (batch.id, batch.records, batch.rows)
 
 
@@ -273,7 +273,7 @@ def test_a_sealed_batch_is_received_as_it_was() -> None:
     ],
 )
 def test_a_message_that_cannot_be_read_is_one_reject(message: Message) -> None:
-    batch = received(message, now=NOW)
+    (batch,) = received([message], now=NOW)
     assert batch.records == 0
     assert [bad.payload for bad in batch.rejects] == [message.body]
 

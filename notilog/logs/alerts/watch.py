@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import delete
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog import config
@@ -15,19 +15,27 @@ from notilog.logs.alerts.states import Group
 from notilog.logs.alerts.tables import AlertBatchRow
 from notilog.logs.alerts.telling import Saying, tell
 from notilog.logs.limits import LogsSettings
+from notilog.logs.tables import LogRetryRow
 
 CONNECTOR: Final = "alerts"
 AT_ONCE: Final = 500
+_POSTPONED: Final = select(func.min(LogRetryRow.accepted_at)).where(
+    LogRetryRow.connector == CONNECTOR
+)
 
 
-async def watch(now: datetime) -> None:
+async def watch(now: datetime, *, waiting_since: datetime | None) -> None:
     """Say what is to be said by now because nothing, or nothing more, matched.
 
-    While nobody looks at records, nothing is known to be missing.
+    While nobody looks at records, nothing is known to be missing; nor is it of the time after
+    ``waiting_since``, when the oldest batch was accepted that is not looked at yet.
     """
     if CONNECTOR not in config.section(LogsSettings).connectors:
         return
-    while await _step(now) == AT_ONCE:
+    async with transaction() as tx:
+        postponed = await tx.scalar(_POSTPONED)
+    known_until = min(now, waiting_since or now, postponed or now)
+    while await _step(known_until) == AT_ONCE:
         pass
     # As long as a batch that comes again would not be stored again.
     remembered = timedelta(days=config.section(LogsSettings).remember_batches_days)

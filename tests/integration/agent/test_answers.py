@@ -85,6 +85,25 @@ def test_what_can_never_be_stored_is_dropped_counted_and_told(
     assert TOKEN not in told
 
 
+def test_a_batch_that_is_too_large_is_sent_in_halves_under_keys_of_their_own(
+    server: Server, make: Making, kept: dict[str, Any]
+) -> None:
+    too_large, later = Answer(413), Answer(503, headers=AT_ONCE)
+    server.answers = [too_large, too_large, Answer(), later, too_large, too_large]
+    handler, logger = make(batch_records=4, batch_seconds=10, **kept)
+    for text in "abcd":
+        logger.info(text)
+    assert handler.flush(10)
+    pieces = ["".join(record["message"] for record in one.records) for one in server.requests]
+    assert pieces == ["abcd", "ab", "a", "b", "abcd", "ab", "a", "b", "cd"]
+    keys = dict[str, set[str]]()
+    for piece, request in zip(pieces, server.requests, strict=True):
+        keys.setdefault(piece, set()).add(request.key)
+    assert all(len(of_piece) == 1 for of_piece in keys.values())
+    assert len(set.union(*keys.values())) == len(keys)
+    assert handler.dropped == 0
+
+
 def test_a_connection_that_the_server_closed_is_made_again_at_once(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

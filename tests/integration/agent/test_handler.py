@@ -94,7 +94,7 @@ async def store_all(redis_url: str) -> None:
     await reader.prepare()
     entries = await reader.read(10_000, wait=0.1)
     async with transaction() as tx:
-        await keep(tx, [received(entry.message, now=clock.now()) for entry in entries])
+        await keep(tx, received([entry.message for entry in entries], now=clock.now()))
     await client.aclose()
 
 
