@@ -1,0 +1,1 @@
+"""Observers: long tasks that watch something outside, each running exactly once."""

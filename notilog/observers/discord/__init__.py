@@ -1,0 +1,1 @@
+"""Connections to Discord, or to a server that speaks its protocol."""
