@@ -35,7 +35,9 @@ class Producer:
         """
         await _bounded(
             self._threads,
-            lambda: self._celery.send_task(wakeup.task, args=wakeup.args, ignore_result=True),
+            lambda: self._celery.send_task(
+                wakeup.task, args=wakeup.args, expires=wakeup.expires, ignore_result=True
+            ),
             config.section(ApiSettings).wakeup_timeout,
         )
 

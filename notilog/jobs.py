@@ -20,6 +20,8 @@ class Wakeup:
 
     task: str
     args: tuple[str | int, ...] = ()
+    expires: float | None = None
+    """Seconds after which nobody needs it any more, for what a sweep asks for again and again."""
 
 
 Sender = Callable[[Wakeup], Awaitable[None]]
@@ -39,7 +41,7 @@ def bind(sender: Sender) -> None:
     _sender = sender
 
 
-def wake(task: str, *args: str | int) -> None:
+def wake(task: str, *args: str | int, expires: float | None = None) -> None:
     """Ask for ``task`` to run after the surrounding transaction commits.
 
     Raises:
@@ -48,7 +50,7 @@ def wake(task: str, *args: str | int) -> None:
     pending = _pending.get()
     if pending is None:
         raise LookupError(f"wake({task!r}) outside a transaction")
-    wakeup = Wakeup(task, args)
+    wakeup = Wakeup(task, args, expires)
     if wakeup not in pending:
         pending.append(wakeup)
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import celery
@@ -121,6 +122,7 @@ def _sender(app: celery.Celery, senders: ThreadPoolExecutor) -> jobs.Sender:
 
     async def send(wakeup: Wakeup) -> None:
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(senders, app.send_task, wakeup.task, list(wakeup.args))
+        sending = partial(app.send_task, wakeup.task, list(wakeup.args), expires=wakeup.expires)
+        await loop.run_in_executor(senders, sending)
 
     return send

@@ -48,7 +48,7 @@ async def keep(name: str, work: Callable[[Lease], Awaitable[None]], *, length: t
         working.cancel()
         beating.cancel()
         await asyncio.gather(working, beating, return_exceptions=True)
-        await _let_go(lease)
+        await let_go(lease)
     return True
 
 
@@ -71,7 +71,7 @@ async def _beat(lease: Lease, length: timedelta) -> None:
                 raise Fenced(f"the lease {lease.name} ended before it could be renewed") from error
 
 
-async def _let_go(lease: Lease) -> None:
+async def let_go(lease: Lease) -> None:
     try:
         async with asyncio.timeout(RELEASE_PATIENCE), transaction() as tx:
             await release(tx, lease, now=clock.now())

@@ -5,11 +5,22 @@ for longer than its lease, and does not know it yet, writes nothing beside its s
 instant is an argument, read from the clocks of the workers' machines, which must agree.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    String,
+    Uuid,
+    case,
+    column,
+    select,
+    update,
+    values,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -67,6 +78,29 @@ async def renew(tx: AsyncSession, lease: Lease, *, now: datetime, length: timede
     if await tx.scalar(statement) is None:
         raise _fenced(lease)
     return replace(lease, until=now + length)
+
+
+async def renew_all(
+    tx: AsyncSession, held: Sequence[Lease], *, now: datetime, length: timedelta
+) -> set[str]:
+    """Renew many leases at once; returns the names of those that are still theirs."""
+    if not held:
+        return set()
+    mine = values(column("name", String), column("holder", Uuid), column("fence", BigInteger))
+    known = mine.data([(lease.name, lease.holder, lease.fence) for lease in held]).alias("held")
+    statement = (
+        update(LeaseRow)
+        .where(
+            LeaseRow.name == known.c.name,
+            LeaseRow.holder == known.c.holder,
+            LeaseRow.fence == known.c.fence,
+            LeaseRow.until > now,
+        )
+        .values(until=now + length)
+        .returning(LeaseRow.name)
+        .execution_options(synchronize_session=False)
+    )
+    return set(await tx.scalars(statement))
 
 
 async def release(tx: AsyncSession, lease: Lease, *, now: datetime) -> None:

@@ -1,0 +1,50 @@
+"""What every kind of observer is: settings of its own, and a coroutine that watches."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from notilog.leases.leases import Lease
+
+EnvT = TypeVar("EnvT", bound=BaseModel)
+
+
+class Report(Protocol):
+    """How a kind says how it goes; never waits."""
+
+    def running(self) -> None:
+        """It watches, and misses nothing."""
+
+    def reconnecting(self, reason: str) -> None:
+        """It does not watch for now, and tries again by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch(Generic[EnvT]):
+    """One run of an observer, for as long as the lease is its.
+
+    Whatever it writes, it writes in transactions that `hold` the lease.
+    """
+
+    observer_id: UUID
+    name: str
+    env: EnvT
+    lease: Lease
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind as the registry knows it.
+
+    ``env`` says what it needs to be told; fields of the type ``SecretStr`` are kept encrypted and
+    never shown. ``observe`` runs until it is cancelled, and raises `Permanent` when trying again
+    is of no use, and anything else when it may be.
+    """
+
+    label: str
+    env: type[BaseModel]
+    observe: Callable[[Watch[Any]], Awaitable[None]]

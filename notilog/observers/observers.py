@@ -1,0 +1,247 @@
+"""Observers as people want them: made, listed, started, stopped, changed and deleted."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from uuid_utils.compat import uuid7
+
+from notilog import config, jobs
+from notilog.errors import Conflict, Invalid, NotFound, Stale
+from notilog.leases.tables import LeaseRow
+from notilog.observers import envs
+from notilog.observers.settings import ObserversSettings
+from notilog.observers.tables import ObserverRow
+from notilog.users.caller import Caller
+
+RUN: Final = "observers.run"
+END: Final = "observers.end"
+ASKED_FOR: Final = 60.0
+"""Seconds for which a request to run stays in the queue."""
+_LEASE: Final = "observer:"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An observer, and until when somebody has promised to be running it."""
+
+    row: ObserverRow
+    lease_until: datetime | None
+
+
+def lease_name(observer_id: UUID) -> str:
+    """The name under which at most one process runs the observer."""
+    return f"{_LEASE}{observer_id}"
+
+
+def observer_of(name: str) -> UUID:
+    """The observer whose lease has this name."""
+    return UUID(name.removeprefix(_LEASE))
+
+
+def lease_of_row() -> ColumnElement[str]:
+    """The name of the lease of each row of a query."""
+    return func.concat(_LEASE, ObserverRow.id)
+
+
+async def create(
+    tx: AsyncSession,
+    caller: Caller,
+    *,
+    name: str,
+    kind: str,
+    env: Mapping[str, Any],
+    now: datetime,
+) -> Shown:
+    """Make an observer and have it started.
+
+    Raises:
+        Invalid: naming each field that is wrong.
+        Conflict: there are as many as there may be.
+    """
+    checked = envs.checked(kind, env)
+    count = await tx.scalar(select(func.count()).select_from(ObserverRow)) or 0
+    most = config.section(ObserversSettings).most
+    if count >= most:
+        raise Conflict(f"there are {count} observers already; delete some")
+    row = ObserverRow(
+        id=uuid7(),
+        name=name,
+        kind=kind,
+        owner=None if caller.user_id.int == 0 else caller.user_id,
+        created_at=now,
+    )
+    envs.write(row, checked)
+    _want_running(row, caller, now)
+    row.version = 1
+    tx.add(row)
+    await tx.flush()
+    return Shown(row, None)
+
+
+async def listing(
+    tx: AsyncSession, *, limit: int, cursor: str | None = None
+) -> tuple[list[Shown], str | None]:
+    """The observers, newest first, and the cursor of the next page.
+
+    Raises:
+        Invalid: the cursor was not given out by this list.
+    """
+    statement = _select().order_by(ObserverRow.id.desc()).limit(limit + 1)
+    if cursor is not None:
+        statement = statement.where(ObserverRow.id < _after(cursor))
+    found = [Shown(row, until) for row, until in (await tx.execute(statement)).tuples()]
+    page = found[:limit]
+    return page, str(page[-1].row.id) if len(found) > limit else None
+
+
+async def every(tx: AsyncSession) -> Sequence[Shown]:
+    """All observers, the oldest first."""
+    statement = _select().order_by(ObserverRow.id)
+    return [Shown(row, until) for row, until in (await tx.execute(statement)).tuples()]
+
+
+async def get(tx: AsyncSession, observer_id: UUID) -> Shown:
+    """One observer.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = (await tx.execute(_select().where(ObserverRow.id == observer_id))).tuples().first()
+    if found is None:
+        raise _unknown()
+    return Shown(*found)
+
+
+async def start(tx: AsyncSession, caller: Caller, *, observer_id: UUID, now: datetime) -> Shown:
+    """Have it running, also after a failure that was for ever.
+
+    Raises:
+        NotFound: there is none.
+    """
+    row = await _held(tx, observer_id)
+    if row.desired == "stopped" or row.state == "failed":
+        _want_running(row, caller, now)
+    return await _written(tx, row)
+
+
+async def stop(tx: AsyncSession, caller: Caller, *, observer_id: UUID, now: datetime) -> Shown:
+    """Have it stopped, wherever it runs.
+
+    Raises:
+        NotFound: there is none.
+    """
+    row = await _held(tx, observer_id)
+    if row.desired == "running":
+        row.desired = "stopped"
+        row.changed_by = caller.login
+        row.version += 1
+        row.updated_at = now
+        if not await _is_alive(tx, observer_id, now):
+            row.state, row.state_since = "stopped", now
+    _end(row)
+    return await _written(tx, row)
+
+
+async def change(
+    tx: AsyncSession,
+    caller: Caller,
+    *,
+    observer_id: UUID,
+    name: str | None,
+    env: Mapping[str, Any] | None,
+    expected: Collection[int] | None,
+    now: datetime,
+) -> Shown:
+    """Change its name or parts of its env; it runs anew with them, also when it had failed.
+
+    Raises:
+        NotFound: there is none.
+        Stale: its version is not one of the expected ones; None expects any.
+        Invalid: naming each field that is wrong.
+    """
+    row = await _held(tx, observer_id)
+    if expected is not None and row.version not in expected:
+        raise Stale(f"it was changed since; its version is {row.version}")
+    if name is not None:
+        row.name = name
+    if env is not None:
+        envs.write(row, envs.changed(row, env))
+        if row.desired == "running":
+            _end(row)
+            _want_running(row, caller, now)
+    row.version += 1
+    row.updated_at = now
+    return await _written(tx, row)
+
+
+async def remove(tx: AsyncSession, *, observer_id: UUID) -> None:
+    """Delete the observer with all that it wrote; whoever runs it is fenced from this moment on.
+
+    Raises:
+        NotFound: there is none.
+    """
+    row = await _held(tx, observer_id)
+    _end(row)
+    await tx.execute(delete(LeaseRow).where(LeaseRow.name == lease_name(observer_id)))
+    await tx.delete(row)
+
+
+def ask(row: ObserverRow, now: datetime) -> None:
+    """Have a worker run the observer after this transaction."""
+    row.asked_at = now
+    jobs.wake(RUN, str(row.id), expires=ASKED_FOR)
+
+
+def _want_running(row: ObserverRow, caller: Caller, now: datetime) -> None:
+    row.desired, row.state, row.state_since = "running", "starting", now
+    row.changed_by = caller.login
+    row.last_error = row.retry_at = None
+    row.failures = 0
+    row.version = (row.version or 0) + 1
+    row.updated_at = now
+    ask(row, now)
+
+
+def _end(row: ObserverRow) -> None:
+    if row.task_id is not None:
+        jobs.wake(END, row.task_id)
+
+
+def _select() -> Any:
+    return select(ObserverRow, LeaseRow.until).outerjoin(LeaseRow, LeaseRow.name == lease_of_row())
+
+
+async def _held(tx: AsyncSession, observer_id: UUID) -> ObserverRow:
+    row = await tx.get(ObserverRow, observer_id, with_for_update=True)
+    if row is None:
+        raise _unknown()
+    return row
+
+
+async def _written(tx: AsyncSession, row: ObserverRow) -> Shown:
+    await tx.flush()
+    name = lease_name(row.id)
+    until = await tx.scalar(select(LeaseRow.until).where(LeaseRow.name == name))
+    return Shown(row, until)
+
+
+async def _is_alive(tx: AsyncSession, observer_id: UUID, now: datetime) -> bool:
+    name = lease_name(observer_id)
+    statement = select(LeaseRow.fence).where(LeaseRow.name == name, LeaseRow.until > now)
+    return await tx.scalar(statement) is not None
+
+
+def _after(cursor: str) -> UUID:
+    try:
+        return UUID(cursor)
+    except ValueError:
+        raise Invalid.field("cursor", "not one that this list gave out") from None
+
+
+def _unknown() -> NotFound:
+    return NotFound("there is no such observer")
