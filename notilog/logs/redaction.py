@@ -6,6 +6,7 @@ whatever the patterns of the settings match.
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
@@ -91,6 +92,8 @@ class Redaction:
         """What could not be read as a record, without what must not be stored."""
         if not self.concerns(payload):
             return payload
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return msgspec.json.encode(self._value(msgspec.json.decode(payload)))
         # Whatever bytes they are: each is a character, and comes back as it was.
         return self.text(payload.decode("latin-1")).encode("latin-1")
 

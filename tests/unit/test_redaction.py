@@ -53,6 +53,22 @@ def test_attributes_are_known_by_their_names_at_any_depth() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        (b'{"password":["x"],"n":1}', b'{"password":"[redacted]","n":1}'),
+        (b'{"a":{"password":{"v":"x"}}}', b'{"a":{"password":"[redacted]"}}'),
+        (b'[{"token":"x y"}]', b'[{"token":"[redacted]"}]'),
+        (b'password="x y" {', b"password=[redacted] {"),
+        (b"plain \xff", b"plain \xff"),
+    ],
+)
+def test_what_could_not_be_read_is_kept_without_its_secrets(
+    payload: bytes, expected: bytes
+) -> None:
+    assert USUAL.payload(payload) == expected
+
+
 def test_patterns_are_taken_out_of_every_text() -> None:
     cards = Redaction([], [r"\b\d{16}\b"])
     cleaned = cards.applied(record("card 4111111111111111", host="4111111111111111"))
