@@ -1,8 +1,12 @@
 """Secrets in records are taken out before anything is stored."""
 
+import json
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from notilog.logs.limits import LogsSettings
 from notilog.logs.record import Record
@@ -67,6 +71,35 @@ def test_what_could_not_be_read_is_kept_without_its_secrets(
     payload: bytes, expected: bytes
 ) -> None:
     assert USUAL.payload(payload) == expected
+
+
+names = st.sampled_from([*FIELDS, "Password", "api-key", "accessToken", "x", "é"])
+marks = st.sampled_from(
+    ["=", ":", ": ", " = ", ",", "7", "_", "-", " ", "\n", "\t", '"', "'", "\\"]
+)
+pieces = names | marks
+texts = st.lists(pieces, max_size=8).map("".join)
+
+
+@given(text=texts, key=texts, inner=texts, escaped=st.booleans())
+def test_whatever_is_taken_out_is_seen_in_the_body(
+    text: str, key: str, inner: str, *, escaped: bool
+) -> None:
+    sent = {
+        "level": "info",
+        "project": "p",
+        "module": "m",
+        "message": text,
+        "attrs": {key: 1, "deep": [{inner: text}]},
+    }
+    body = json.dumps([sent], ensure_ascii=escaped).encode()
+    (found,) = msgspec.json.decode(body, type=list[Record])
+    if USUAL.applied(found) != found:
+        assert USUAL.concerns(body)
+
+
+def test_prose_that_names_a_secret_costs_nothing() -> None:
+    assert not USUAL.concerns(b'{"message": "Failed password for root", "attrs": {"n": 1}}')
 
 
 def test_patterns_are_taken_out_of_every_text() -> None:
