@@ -18,7 +18,7 @@ from notilog.logs.record import WORDS, Record
 REDACTED: Final = "[redacted]"
 _TEXTS: Final = ("message", "stack_trace", *WORDS)
 _ASSIGNED: Final = r"""["']?\s*[:=]\s*"""
-_ASSIGNED_IN_JSON: Final = rb"""(?:(?:\\?["'])?(?:\s|\\[ntrf])*[:=]|[^"]*"\s*:)"""
+_ASSIGNED_IN_JSON: Final = rb"""(?:(?:\\?["'])?(?:\s|\\[ntrf])*[:=]|(?:[^"\\]|\\.)*"\s*:)"""
 _QUOTED: Final = r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
 _VALUE: Final = rf"""(?:{_QUOTED}|(?:(?:bearer|basic|digest|token)\s+)?[^\s,;&"'{{}}]+)"""
 _HEADERS: Final = ("authorization", "cookie")
