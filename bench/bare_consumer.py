@@ -1,4 +1,4 @@
-"""What kombu can take from a queue at most: a consumer that does nothing but acknowledge.
+"""A bare consumer of kombu, which does nothing with a message but acknowledge it.
 
 A program of its own, so that it shares no interpreter with whoever measures it::
 

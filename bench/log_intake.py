@@ -180,7 +180,7 @@ def _committed(connection: psycopg.Connection) -> int:
 
 def _empty(database: str) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute("TRUNCATE log_records, log_batches")
+        connection.execute("TRUNCATE log_records, log_counts, log_module_counts, log_batches")
         connection.execute("CHECKPOINT")
 
 
@@ -188,7 +188,7 @@ def _as_text(database: str) -> bytes:
     with (
         psycopg.connect(database) as connection,
         connection.cursor() as cursor,
-        cursor.copy("COPY log_records TO STDOUT") as copy,
+        cursor.copy("COPY (SELECT * FROM log_records) TO STDOUT") as copy,
     ):
         return b"".join(bytes(block) for block in copy)
 

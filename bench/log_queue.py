@@ -1,9 +1,9 @@
 """Log records from RabbitMQ, one in each message, to committed; against a bare kombu consumer.
 
 Another program has published records, each in a message of its own. Ours: a real worker takes them
-and stores them; the clock runs from its first commit to its last one. The peer takes the same
-messages from the same queue with the same prefetch and only acknowledges them. Both several times
-in turn; the medians count.
+and stores them; the clock runs from when the broker gives it the first one to the last commit. The
+peer takes the same messages from the same queue with the same prefetch, and only acknowledges each.
+Both several times in turn; the medians count.
 """
 
 import json
@@ -69,7 +69,7 @@ def _measured(
         _publish(broker, id_of)
         peer.append(_bare_consumer(broker))
         _publish(broker, id_of)
-        ours.append(_worker(folder, database))
+        ours.append(_worker(folder, database, broker))
     through, bare = statistics.median(ours), statistics.median(peer)
     ratio = through / bare
     return Row(
@@ -96,8 +96,7 @@ def _publish(broker: str, id_of: Callable[[int], str | None]) -> None:
                 properties={"delivery_mode": 2, **({"message_id": given} if given else {})},
             )
             channel.basic_publish(message, exchange=NAME, routing_key="shop.cart")
-        while channel.queue_declare(NAME, passive=True).message_count < MESSAGES:
-            sleep(0.05)
+        _wait(lambda: _waiting(connection) == MESSAGES, "the broker's count")
 
 
 def _record(number: int) -> bytes:
@@ -126,27 +125,30 @@ def _bare_consumer(broker: str) -> float:
     return MESSAGES / float(done.stdout)
 
 
-def _worker(folder: Path, database: str) -> float:
-    """Records a second, from the first commit that is seen to the last one."""
+def _worker(folder: Path, database: str, broker: str) -> float:
+    """Records a second."""
     service = services(host="127.0.0.1", port=0, flower_port=0)["worker-logs"]
     program = Program((sys.executable, *service.command[1:]))
-    with psycopg.connect(database, autocommit=True) as connection:
+    with psycopg.connect(database, autocommit=True) as connection, Connection(broker) as queue:
         connection.execute("TRUNCATE log_records, log_counts, log_module_counts, log_batches")
         connection.execute("CHECKPOINT")
         with running(program, folder / "worker.log", cwd=folder):
-            first = _wait(connection, 1)
+            _wait(lambda: _waiting(queue) < MESSAGES, "the first message's delivery")
             begun = perf_counter()
-            last = _wait(connection, MESSAGES)
-            return (last - first) / (perf_counter() - begun)
+            _wait(lambda: _stored(connection) == MESSAGES, "the last commit")
+            return MESSAGES / (perf_counter() - begun)
 
 
-def _wait(connection: psycopg.Connection, records: int) -> int:
+def _wait(condition: Callable[[], bool], what: str) -> None:
     deadline = perf_counter() + PATIENCE
-    while (stored := _stored(connection)) < records:
+    while not condition():
         if perf_counter() > deadline:
-            raise TimeoutError(f"{stored} of {records} records after {PATIENCE:g} s")
+            raise TimeoutError(f"waited in vain for {what}, {PATIENCE:g} s")
         sleep(0.005)
-    return stored
+
+
+def _waiting(connection: Connection) -> int:
+    return int(connection.default_channel.queue_declare(NAME, passive=True).message_count)
 
 
 def _stored(connection: psycopg.Connection) -> int:

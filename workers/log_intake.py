@@ -19,8 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from notilog import clock, config
 from notilog.db.session import transaction
 from notilog.errors import Unavailable
-from notilog.logs import partitions, room, store
-from notilog.logs.batch import Batch, Message
+from notilog.logs import partitions, progress, room, store
+from notilog.logs.batch import MARK, Batch, Message
 from notilog.logs.handing import close, hand
 from notilog.logs.intake import received
 from notilog.logs.limits import LogsSettings
@@ -69,7 +69,16 @@ async def commit(messages: Sequence[Message]) -> None:
     Meanwhile who has them from the broker sees to it that nobody else gets them.
     """
     now = clock.now()
-    batches = received(messages, now=now)
+    marks = [message for message in messages if message.type == MARK]
+    batches = received([message for message in messages if message.type != MARK], now=now)
+    with progress.holding(min((message.accepted_at or now for message in messages), default=now)):
+        if batches:
+            await _store_and_hand(batches, now)
+    if marks:
+        await _note(min(now, max(message.accepted_at or now for message in marks)))
+
+
+async def _store_and_hand(batches: Sequence[Batch], now: datetime) -> None:
     kept, repeated = await _stored(batches, now)
     # Besides what is new: what an earlier try, or an earlier worker, stored without handing it on.
     ids = {batch.id for batch in kept.fresh}
@@ -99,6 +108,15 @@ async def _stored(batches: Sequence[Batch], now: datetime) -> tuple[Kept, bool]:
             await asyncio.sleep(next(pauses))
         else:
             return kept, repeated
+
+
+async def _note(mark: datetime) -> None:
+    """It does not matter when this fails: another mark follows."""
+    try:
+        async with transaction() as tx:
+            await progress.note(tx, mark)
+    except OUTAGES:
+        log.warning("log_progress_not_noted", exc_info=True)
 
 
 def _pauses() -> Iterator[float]:

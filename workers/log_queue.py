@@ -100,7 +100,7 @@ class _Lane:
             while not self._stopping.is_set():
                 self._gather(connection, most=most)
                 if self._arrived:
-                    self._store(connection)
+                    self._store(connection, most=most)
                     self._gather_until = monotonic() + limits.gather_ms / 1000
 
     def _take(self, delivered: Delivered) -> None:
@@ -118,8 +118,8 @@ class _Lane:
                 left = self._gather_until - monotonic()
                 connection.drain_events(timeout=max(0.0, left) if self._arrived else WAIT)
 
-    def _store(self, connection: Connection) -> None:
-        taken = self._arrived[:]
+    def _store(self, connection: Connection, *, most: int) -> None:
+        taken = self._first(most)
         messages = [_message(delivered) for delivered in taken]
         ended = threading.Event()
         storing = runtime.submit(_begun(self._commit(messages), ended)).result()
@@ -136,6 +136,15 @@ class _Lane:
             connection.default_channel.basic_ack(taken[-1].delivery_tag, multiple=True)
             del self._arrived[: len(taken)]
             self._bytes = sum(len(message.body) for message in self._arrived)
+
+    def _first(self, most: int) -> list[Delivered]:
+        """What is stored at once: more may have come while the database was away."""
+        size = 0
+        for number, delivered in enumerate(self._arrived[:most]):
+            size += len(delivered.body)
+            if size > GROUP_BYTES:
+                return self._arrived[: max(1, number)]
+        return self._arrived[:most]
 
     def _await(self, ended: threading.Event, connection: Connection) -> None:
         """Wait for the end of storing, and take meanwhile what the broker sends.
@@ -176,11 +185,11 @@ def _message(delivered: Delivered) -> Message:
         ),
         records=records if isinstance(records, int) else 0,
         again=bool(delivered.delivery_info.get("redelivered")),
-        accepted_at=accepted_at(delivered),
+        accepted_at=_accepted_at(delivered),
     )
 
 
-def accepted_at(delivered: Delivered) -> datetime | None:
+def _accepted_at(delivered: Delivered) -> datetime | None:
     """When the API gave the message to the broker; other programs do not say."""
     milliseconds = delivered.headers.get(ACCEPTED_MS)
     if not isinstance(milliseconds, int):

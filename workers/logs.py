@@ -8,7 +8,7 @@ from notilog.logs.connectors import CONNECTORS
 from notilog.logs.files import tidying
 from notilog.logs.limits import LogsSettings
 from workers.app import app
-from workers.log_backlog import oldest_waiting
+from workers.log_marks import send_mark
 
 
 @app.task(name="logs.forget_batches")
@@ -55,9 +55,8 @@ async def retry_connectors() -> None:
 
 @app.task(name="logs.watch_alerts")
 async def watch_alerts() -> None:
-    now = clock.now()
-    waiting_since = await oldest_waiting(config.current().core.broker)
-    await watch.watch(now, waiting_since=waiting_since)
+    if await watch.watch(clock.now()):
+        await send_mark(config.current().core.broker)
 
 
 @app.task(name="logs.tidy_files")

@@ -59,7 +59,7 @@ async def send_records(
 
     Bad records are listed and the others kept; a batch without any good one is refused.
     """
-    room.refuse_when_full()
+    floor = room.lowest_taken()
     content_type = request.headers.get("content-type", "")
     sent = unpacked(Sent(await request.body(), content_type, content_encoding))
     batch_id = None
@@ -71,7 +71,7 @@ async def send_records(
         now=clock.now(),
         batch_id=batch_id,
         project=caller.project,
-        floor=room.current().floor,
+        floor=floor,
     )
     refuse_all_bad(batch)
     await broker.publish(sealed(batch))

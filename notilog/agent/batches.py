@@ -1,6 +1,7 @@
 """A batch of lines as it is kept and sent."""
 
 import gzip
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -40,10 +41,15 @@ def batch_of(lines: Sequence[bytes]) -> Batch:
     return Batch(uuid4().hex, len(lines), body)
 
 
-def halves(batch: Batch) -> tuple[Batch, Batch]:
-    """A batch of several lines as two smaller ones; the same batch always gives the same two."""
-    lines = gzip.decompress(batch.body).splitlines(keepends=True)
+def halves(batch: Batch) -> tuple[Batch, ...]:
+    """A batch as two smaller ones, always the same two; none when it cannot be divided."""
+    try:
+        lines = gzip.decompress(batch.body).splitlines(keepends=True)
+    except (OSError, EOFError, zlib.error):  # damaged on the disk
+        return ()
     middle = len(lines) // 2
+    if not middle:
+        return ()
     return _part(batch, "a", lines[:middle]), _part(batch, "b", lines[middle:])
 
 

@@ -172,7 +172,8 @@ class Shipping:
 
     def _deliver(self, claim: Claim) -> float:
         """Send the batch once; returns in how many seconds to try again, if it has to wait."""
-        postponed = self._post(claim.batch)
+        verdicts: list[tuple[Verdict, int]] = []
+        postponed = self._post(claim.batch, verdicts)
         if postponed is not None:
             claim.release()
             self._failures += 1
@@ -180,23 +181,26 @@ class Shipping:
             return self._next_try(postponed.after)
         self._failures = 0
         self._notices.settled("sending", "logs are sent again")
+        for verdict, records in verdicts:
+            self._count(verdict, records)
         claim.done()  # last: who waits for the end then sees what became of it
         return 0
 
-    def _post(self, batch: Batch) -> Postponed | None:
+    def _post(self, batch: Batch, verdicts: list[tuple[Verdict, int]]) -> Postponed | None:
         """Send the batch, in pieces if it is too large; when one has to wait, all of it does.
 
-        What was stored of it meanwhile is known to the server by its key.
+        What was stored of it meanwhile is known to the server by its key. ``verdicts`` gets what
+        became of each piece, and its records.
         """
         verdict = self._destination.post(batch)
         if isinstance(verdict, Postponed):
             return verdict
-        if isinstance(verdict, Refused) and verdict.is_too_large and batch.records > 1:
-            for half in halves(batch):
-                if postponed := self._post(half):
+        if isinstance(verdict, Refused) and verdict.is_too_large and (pieces := halves(batch)):
+            for piece in pieces:
+                if postponed := self._post(piece, verdicts):
                     return postponed
             return None
-        self._count(verdict, batch.records)
+        verdicts.append((verdict, batch.records))
         return None
 
     def _count(self, verdict: Verdict, records: int) -> None:

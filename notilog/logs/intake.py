@@ -26,6 +26,7 @@ from notilog.logs.stored import counts_in
 
 BY_LINE: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 _JSON_TYPES: Final = (JSON, "text/json", "")
+_PACKED: Final = frozenset((ROWS, ROWS_ALONE))
 _MINUTES_OF_TIME: Final = 1_000 * 366 * 24 * 60
 _LARGEST: Final = 2**40
 _GZIP: Final = 16 + zlib.MAX_WBITS
@@ -115,17 +116,17 @@ def refuse_all_bad(batch: Batch) -> None:
 def received(messages: Iterable[Message], *, now: datetime) -> list[Batch]:
     """The batches in messages from the broker; what cannot be read at all is a reject of its batch.
 
-    Messages without an id come together in one batch. Records for which there is no room are
-    counted and not kept.
+    JSON without an id comes together in one batch. Records for which there is no room are counted
+    and not kept.
     """
     # Nobody could be told to keep them, so errors are taken until the end.
     floor = min(room.current().floor, room.ERRORS)
     packer = Packer(config.section(LogsSettings), arrival=now, floor=floor)
-    named, nameless = list[Batch](), list[Batch]()
+    apart, nameless = list[Batch](), list[Batch]()
     for message in messages:
-        batch = _received(message, packer, now)
-        (named if batch.named else nameless).append(batch)
-    return [*named, _together(nameless)] if nameless else named
+        is_nameless = message.id is None and message.type not in _PACKED
+        (nameless if is_nameless else apart).append(_received(message, packer, now))
+    return [*apart, _together(nameless, now)] if nameless else apart
 
 
 def _received(message: Message, packer: Packer, now: datetime) -> Batch:
@@ -134,9 +135,7 @@ def _received(message: Message, packer: Packer, now: datetime) -> Batch:
         batch = _opened(message, packer, batch_id)
     except Exception as error:  # noqa: BLE001  one message must not hold up those beside it
         packer.cut()
-        limits = config.section(LogsSettings)
-        kept = _redaction_of(limits).payload(message.body[: limits.batch_bytes])
-        batch = Batch(batch_id, 0, b"", (Reject(0, str(error), kept),))
+        batch = Batch(batch_id, 0, b"", (Reject(0, str(error), _unread(message)),))
     bad = tuple(reject for reject in batch.rejects if reject.is_bad)
     if len(bad) < len(batch.rejects):
         RECORDS.add("refused", amount=len(batch.rejects) - len(bad))
@@ -152,8 +151,20 @@ def _received(message: Message, packer: Packer, now: datetime) -> Batch:
     )
 
 
+def _unread(message: Message) -> bytes:
+    """What is kept of a message that could not be read: nothing that might hide a secret."""
+    limits = config.section(LogsSettings)
+    body = message.body[: limits.batch_bytes]
+    if message.type not in _PACKED and message.encoding:
+        try:
+            body = _decompressed(Sent(message.body, encoding=message.encoding), limits.batch_bytes)
+        except (Invalid, TooLarge):
+            return b""
+    return _redaction_of(limits).payload(body)
+
+
 def _opened(message: Message, packer: Packer, batch_id: UUID) -> Batch:
-    if message.type in {ROWS, ROWS_ALONE}:
+    if message.type in _PACKED:
         rows, counts = unsealed(message)
         if not _are_sound(counts, message.records):
             counts = counts_in(rows)
@@ -162,7 +173,7 @@ def _opened(message: Message, packer: Packer, batch_id: UUID) -> Batch:
     return _packed(Sent(message.body, message.type, message.encoding), packer, batch_id)
 
 
-def _together(batches: Sequence[Batch]) -> Batch:
+def _together(batches: Sequence[Batch], now: datetime) -> Batch:
     """One batch of several whose ids nobody knows."""
     if len(batches) == 1:
         return batches[0]
@@ -179,7 +190,7 @@ def _together(batches: Sequence[Batch]) -> Batch:
         counts,
         named=False,
         again=any(batch.again for batch in batches),
-        accepted_at=min(batch.accepted_at for batch in batches if batch.accepted_at),
+        accepted_at=now,
     )
 
 

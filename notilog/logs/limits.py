@@ -50,7 +50,7 @@ class LogsSettings(Section):
         1_000, ge=1, le=10_000, description="messages that each of them has at most from RabbitMQ"
     )
     gather_ms: int = Field(
-        40, ge=0, le=5_000, description="milliseconds for which each gathers after it stored some"
+        40, ge=0, le=1_000, description="milliseconds for which each gathers after it stored some"
     )
     claim_after: float = Field(
         15.0, ge=1, le=3600, description="seconds of silence after which a worker's batches move on"
@@ -85,7 +85,7 @@ class LogsSettings(Section):
         None, gt=0, description="GiB that the database may have, where its disk cannot be seen"
     )
     low_disk_mib: int = Field(
-        1024, ge=0, description="MiB left under which low levels are not taken; 0 takes them always"
+        2048, ge=0, description="MiB left under which low levels are not taken; 0 takes them always"
     )
     connectors: list[ConnectorName] = Field(
         default=["alerts", "live"],

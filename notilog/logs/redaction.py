@@ -6,6 +6,7 @@ whatever the patterns of the settings match.
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from notilog.logs.record import WORDS, Record
 REDACTED: Final = "[redacted]"
 _TEXTS: Final = ("message", "stack_trace", *WORDS)
 _ASSIGNED: Final = r"""["']?\s*[:=]\s*"""
+_ASSIGNED_IN_JSON: Final = rb"""(?:(?:\\?["'])?(?:\s|\\[ntrf])*[:=]|(?:[^"\\]|\\.)*"\s*:)"""
 _QUOTED: Final = r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
 _VALUE: Final = rf"""(?:{_QUOTED}|(?:(?:bearer|basic|digest|token)\s+)?[^\s,;&"'{{}}]+)"""
 _HEADERS: Final = ("authorization", "cookie")
@@ -59,6 +61,12 @@ class Redaction:
         )
 
     @cached_property
+    def _assigned(self) -> Any:
+        """Finds a name in lower case that something is assigned to, in a text or as a key."""
+        names = b"|".join(map(re.escape, self._needles))
+        return re2.compile(b"(?:" + names + b")" + _ASSIGNED_IN_JSON)
+
+    @cached_property
     def _named(self) -> list[Any]:
         of_line = [name for name in self._names if name.split("_")[-1] in _HEADERS]
         others = [name for name in self._names if name not in of_line]
@@ -74,7 +82,12 @@ class Redaction:
             return True
         lowered = body.lower()
         # A name may be written with escapes, which no program does without need.
-        return _ESCAPED in lowered or any(needle in lowered for needle in self._needles)
+        if _ESCAPED in lowered:
+            return True
+        # Most bodies end here; the second look costs more, and tells a name from prose.
+        if not any(needle in lowered for needle in self._needles):
+            return False
+        return self._assigned.search(lowered) is not None
 
     def applied(self, record: Record) -> Record:
         """The record without what must not be stored."""
@@ -91,6 +104,8 @@ class Redaction:
         """What could not be read as a record, without what must not be stored."""
         if not self.concerns(payload):
             return payload
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return msgspec.json.encode(self._value(msgspec.json.decode(payload)))
         # Whatever bytes they are: each is a character, and comes back as it was.
         return self.text(payload.decode("latin-1")).encode("latin-1")
 

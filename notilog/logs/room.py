@@ -52,14 +52,15 @@ def current() -> Room:
     return _room
 
 
-def refuse_when_full() -> None:
-    """Refuse records of any level when there is hardly any room.
+def lowest_taken() -> int:
+    """The lowest level that is taken, unless there is hardly any room.
 
     Raises:
         Unavailable: whoever sends must keep them until there is more.
     """
     if _room.floor == NOTHING:
         raise Unavailable("the disk of the database is nearly full; nothing is taken for now")
+    return _room.floor
 
 
 async def keep_looking() -> None:

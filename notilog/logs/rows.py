@@ -103,6 +103,7 @@ class Packer:
         fields = astuple(record)  # one call costs less than reading fifteen fields
         origin, (text, key, moment) = fields[:3], fields[3:6]
         source, trace, attrs = fields[6:10], fields[10:14], fields[14]
+        packed = self._origins.get(origin) or self._origin(origin)
         message = text.encode()
         size = len(message)
         if size > self._longest:
@@ -122,7 +123,6 @@ class Packer:
             if (ts, key) in self._own:  # only one could be stored
                 raise BadRecord("id: a record before it has the same id and ts")
             upper, lower = key.bytes[:_HALF], int.from_bytes(key.bytes[_HALF:], "big")
-        packed = self._origins.get(origin) or self._origin(origin)
         traced = _NULLS if trace == _NO_TRACE else self._trace(trace)
         extra = _NULL if attrs is None else self._attrs(attrs)
         self._parts += (

@@ -62,12 +62,6 @@ async def waiting(client: redis.Redis) -> int:
     return int(await client.xlen(NAME))
 
 
-async def oldest(client: redis.Redis) -> datetime | None:
-    """When the first message that is in the stream was added; None when there is none."""
-    found: Any = await client.xrange(NAME, count=1)
-    return _moment(found[0][0]) if found else None
-
-
 Client = redis.Redis
 
 

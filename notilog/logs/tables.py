@@ -136,6 +136,16 @@ class LogRetryRow(Row):
     last_error: Mapped[str]
 
 
+class LogProgressRow(Row):
+    """One row: until when everything was looked at; see `notilog.logs.progress`."""
+
+    __tablename__ = "log_progress"
+    __table_args__ = (CheckConstraint("id = 1", name="id"),)
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    done_until: Mapped[datetime]
+
+
 class LogRejectRow(Row):
     """What arrived through the broker and could not be stored, with the reason."""
 

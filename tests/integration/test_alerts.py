@@ -13,7 +13,7 @@ from notilog import clock, jobs
 from notilog import settings as schema
 from notilog.db.session import transaction
 from notilog.jobs import Wakeup
-from notilog.logs import handing
+from notilog.logs import handing, progress
 from notilog.logs.alerts import rules
 from notilog.logs.alerts.drafts import RuleDraft, rule_of
 from notilog.logs.alerts.rehearsal import rehearse
@@ -120,14 +120,14 @@ async def test_ten_thousand_lines_in_a_minute_are_one_message_and_later_a_count(
     for number in range(10):
         lines = [failure(f"order {number * 1000 + n} refused") for n in range(1000)]
         await connector.take([handed(*lines, at=begin + number * 6 * SECOND)])
-        await watch(begin + number * 6 * SECOND, waiting_since=None)
+        await watch(begin + number * 6 * SECOND)
     assert await said() == [("matched", 1)]
-    await watch(clock.now(), waiting_since=None)
-    await watch(clock.now(), waiting_since=None)
+    await watch(clock.now())
+    await watch(clock.now())
     assert await said() == [("matched", 1), ("more", 9999)]
     await drain("telegram")
-    assert "Ещё 9999 строк с" in telegram.sent[1].text
-    await watch(clock.now() + timedelta(days=1), waiting_since=None)
+    assert sum("Ещё 9999 строк с" in one.text for one in telegram.sent) == 1
+    await watch(clock.now() + timedelta(days=1))
     assert await states() == []
 
 
@@ -193,10 +193,11 @@ async def test_what_does_not_come_is_told_once_and_so_is_its_return(
     begin = clock.now() - timedelta(hours=1)
     await make_rule(ann, kind="absence", within_seconds=60, min_level=None, now=begin)
     await connector.take([handed(failure(), at=begin + 30 * SECOND)])
-    await watch(begin + 80 * SECOND, waiting_since=None)
+    await looked_until(begin + 1000 * SECOND)
+    await watch(begin + 80 * SECOND)
     assert await said() == []
     for seconds in (95, 100, 1000):
-        await watch(begin + seconds * SECOND, waiting_since=None)
+        await watch(begin + seconds * SECOND)
     assert await said() == [("missing", 1)]
     await connector.take([handed(failure(), failure(), at=begin + 1001 * SECOND)])
     assert await said() == [("missing", 1), ("back", 1)]
@@ -207,9 +208,11 @@ async def test_nothing_is_missing_as_long_as_what_came_was_not_looked_at(
 ) -> None:
     begin = clock.now() - timedelta(hours=1)
     await make_rule(ann, kind="absence", within_seconds=60, min_level=None, now=begin)
-    late = handed(failure(), at=begin + 50 * SECOND)
-    await watch(begin + 300 * SECOND, waiting_since=late.accepted_at)
+    assert await watch(begin + 300 * SECOND)
+    await looked_until(begin + 50 * SECOND)
+    await watch(begin + 300 * SECOND)
     assert await said() == []
+    late = handed(failure(), at=begin + 50 * SECOND)
     async with transaction() as tx:
         tx.add(
             LogRetryRow(
@@ -221,14 +224,22 @@ async def test_nothing_is_missing_as_long_as_what_came_was_not_looked_at(
                 last_error="the database failed",
             )
         )
-    await watch(begin + 300 * SECOND, waiting_since=None)
+    await looked_until(begin + 100 * SECOND)
+    await watch(begin + 300 * SECOND)
     assert await said() == []
     while await handing.retry("alerts", clock.now()):
         pass
-    await watch(begin + 100 * SECOND, waiting_since=None)
+    await watch(begin + 300 * SECOND)
     assert await said() == []
-    await watch(begin + 300 * SECOND, waiting_since=None)
+    await looked_until(begin + 300 * SECOND)
+    await watch(begin + 300 * SECOND)
     assert await said() == [("missing", 1)]
+
+
+async def looked_until(at: datetime) -> None:
+    """Say that everything which was accepted before has been looked at."""
+    async with transaction() as tx:
+        await progress.note(tx, at + progress.MARGIN)
 
 
 async def test_a_changed_rule_is_used_and_counts_anew(
@@ -307,7 +318,7 @@ async def test_while_no_connector_looks_nothing_is_missing(
     await make_rule(ann, kind="absence", within_seconds=1)
     environment.setenv("NOTILOG_LOGS__CONNECTORS", "[]")
     schema.load()
-    await watch(clock.now() + timedelta(hours=1), waiting_since=None)
+    await watch(clock.now() + timedelta(hours=1))
     assert await said() == []
 
 
@@ -335,7 +346,8 @@ async def test_a_dry_run_says_what_really_is_said(
     for at, line in lines:
         await connector.take([handed({**line, "ts": at.isoformat()}, at=at)])
     until = since + timedelta(minutes=20)
-    await watch(until, waiting_since=None)
+    await looked_until(until)
+    await watch(until)
     async with transaction() as tx:
         rule = compiled(await tx.get_one(AlertRuleRow, rule_id))
         run = await rehearse(tx, rule, since=since, until=until)

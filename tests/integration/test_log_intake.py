@@ -6,17 +6,19 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from notilog import clock
 from tests.integration.conftest import Person
 from tests.integration.log_traffic import Broker, Stored, record
 from tests.sample import ssh_lines
 from tests.servers import worker as servers
 from tests.servers.process import wait_until
 from tests.servers.worker import Worker
+from workers.log_marks import send_mark
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -199,6 +201,20 @@ async def test_a_message_id_of_another_program_is_stored_once(
     wait_until(lambda: stored.messages()["last"] == 1, "storing")
     wait_until(lambda: broker.waiting() == 0, "the broker's being told")
     assert stored.messages()["once"] == 1
+
+
+async def test_a_mark_says_until_when_all_was_stored(
+    writer: Person, worker: Worker, broker: Broker, stored: Stored
+) -> None:
+    begun = clock.now()
+    await writer.api.post("logs", json=record("before"))
+    await send_mark(broker.url)
+    wait_until(lambda: stored.count("log_progress") == 1, "the mark")
+    ((until,),) = stored.rows("SELECT done_until FROM log_progress")
+    assert begun - timedelta(seconds=1) <= until <= clock.now()
+    assert stored.messages() == {"before": 1}
+    wait_until(lambda: broker.waiting() == 0, "the broker's being told")
+    assert stored.count("log_rejects") == 0
 
 
 async def test_too_many_waiting_batches_are_refused_and_the_others_kept(

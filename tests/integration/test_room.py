@@ -28,6 +28,7 @@ def _forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
 def little(request: pytest.FixtureRequest, environment: pytest.MonkeyPatch) -> None:
     """So many GiB for the database; with less than one left there is little room."""
     environment.setenv("NOTILOG_LOGS__DATABASE_GIB", str(request.param))
+    environment.setenv("NOTILOG_LOGS__LOW_DISK_MIB", "1024")
 
 
 @pytest.mark.parametrize(

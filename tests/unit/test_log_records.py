@@ -4,7 +4,7 @@ import gzip
 import json
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 import zstandard
@@ -12,7 +12,7 @@ import zstandard
 from notilog import settings as schema
 from notilog.errors import Invalid, TooLarge
 from notilog.logs import levels
-from notilog.logs.batch import ROWS, Batch, Message, sealed
+from notilog.logs.batch import JSON, ROWS, Batch, Message, sealed
 from notilog.logs.intake import Sent, accept, received, refuse_all_bad, repeatable_id
 from notilog.logs.rows import split
 
@@ -276,6 +276,36 @@ def test_a_message_that_cannot_be_read_is_one_reject(message: Message) -> None:
     (batch,) = received([message], now=NOW)
     assert batch.records == 0
     assert [bad.payload for bad in batch.rejects] == [message.body]
+
+
+def test_json_without_an_id_comes_together_and_all_else_by_itself() -> None:
+    good, own = json.dumps(GOOD).encode(), sent([GOOD])
+    rows = sealed(own)
+    messages = [
+        Message(JSON, good),
+        Message(JSON, b"not json"),
+        Message(JSON, good, id=uuid4()),
+        Message(rows.type, rows.body, rows.encoding, None, rows.records),
+        Message(JSON, b"[%s, {}]" % good, again=True),
+        rows,
+    ]
+    *apart, together = received(messages, now=NOW)
+    assert [(batch.named, batch.records) for batch in apart] == [(True, 1), (False, 1), (True, 1)]
+    assert [batch.id for batch in apart if batch.named] == [messages[2].id, own.id]
+    assert (together.named, together.again, together.records) == (False, True, 2)
+    assert [bad.payload for bad in together.rejects] == [b"not json", b"{}"]
+    assert [number for number, _ in together.counts.values()] == [2]
+    assert len({row[18:34] for row in split(together.rows)}) == 2
+
+
+def test_what_is_compressed_and_cannot_be_read_hides_no_secret() -> None:
+    secret = json.dumps([{"password": "hunter2"}] * 6000).encode()
+    (batch,) = received([Message(JSON, gzip.compress(secret), "gzip")], now=NOW)
+    (bad,) = batch.rejects
+    assert b"redacted" in bad.payload
+    assert b"hunter2" not in bad.payload
+    (batch,) = received([Message(JSON, gzip.compress(secret)[:-9], "gzip")], now=NOW)
+    assert [bad.payload for bad in batch.rejects] == [b""]
 
 
 def test_a_key_gives_the_same_id_to_the_same_sender_of_the_same_records_only() -> None:

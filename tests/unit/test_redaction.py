@@ -1,8 +1,12 @@
 """Secrets in records are taken out before anything is stored."""
 
+import json
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from notilog.logs.limits import LogsSettings
 from notilog.logs.record import Record
@@ -51,6 +55,51 @@ def test_attributes_are_known_by_their_names_at_any_depth() -> None:
         "tokens": 3,
         "deep": [{"Set-Cookie": REDACTED, "url": f"/?api_key={REDACTED}&x=1"}],
     }
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        (b'{"password":["x"],"n":1}', b'{"password":"[redacted]","n":1}'),
+        (b'{"a":{"password":{"v":"x"}}}', b'{"a":{"password":"[redacted]"}}'),
+        (b'[{"token":"x y"}]', b'[{"token":"[redacted]"}]'),
+        (b'password="x y" {', b"password=[redacted] {"),
+        (b"plain \xff", b"plain \xff"),
+    ],
+)
+def test_what_could_not_be_read_is_kept_without_its_secrets(
+    payload: bytes, expected: bytes
+) -> None:
+    assert USUAL.payload(payload) == expected
+
+
+names = st.sampled_from([*FIELDS, "Password", "api-key", "accessToken", "x", "é"])
+marks = st.sampled_from(
+    ["=", ":", ": ", " = ", ",", "7", "_", "-", " ", "\n", "\t", '"', "'", "\\"]
+)
+pieces = names | marks
+texts = st.lists(pieces, max_size=8).map("".join)
+
+
+@given(text=texts, key=texts, inner=texts, escaped=st.booleans())
+def test_whatever_is_taken_out_is_seen_in_the_body(
+    text: str, key: str, inner: str, *, escaped: bool
+) -> None:
+    sent = {
+        "level": "info",
+        "project": "p",
+        "module": "m",
+        "message": text,
+        "attrs": {key: 1, "deep": [{inner: text}]},
+    }
+    body = json.dumps([sent], ensure_ascii=escaped).encode()
+    (found,) = msgspec.json.decode(body, type=list[Record])
+    if USUAL.applied(found) != found:
+        assert USUAL.concerns(body)
+
+
+def test_prose_that_names_a_secret_costs_nothing() -> None:
+    assert not USUAL.concerns(b'{"message": "Failed password for root", "attrs": {"n": 1}}')
 
 
 def test_patterns_are_taken_out_of_every_text() -> None:

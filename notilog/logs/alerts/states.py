@@ -6,13 +6,13 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import bindparam as bound
-from sqlalchemy import delete, func, select, text, tuple_, update
+from sqlalchemy import delete, false, func, not_, or_, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog.logs.alerts.counting import State, begin
 from notilog.logs.alerts.matching import Rule
-from notilog.logs.alerts.tables import AlertStateRow
+from notilog.logs.alerts.tables import AlertRuleRow, AlertStateRow
 
 Group = tuple[UUID, str]
 """A rule's id and a fingerprint."""
@@ -106,14 +106,22 @@ async def await_absence(tx: AsyncSession, rule: Rule, now: datetime) -> None:
         await _insert(tx, [group], since={group: now}, rules={rule.id: rule})
 
 
-async def due(tx: AsyncSession, now: datetime, *, limit: int) -> dict[Group, State]:
-    """Hold groups of which something ends by now; those that others hold are left to them."""
+async def due(
+    tx: AsyncSession, now: datetime, *, known_until: datetime | None, limit: int
+) -> dict[Group, State]:
+    """Hold groups of which something ends by now; those that others hold are left to them.
+
+    What may be missing ends by ``known_until``, until when records were looked at, if ever.
+    """
+    of_absence = AlertRuleRow.kind == "absence"
+    is_known = false() if known_until is None else AlertStateRow.wake_at <= known_until
     rows = await tx.scalars(
         select(AlertStateRow)
-        .where(AlertStateRow.wake_at <= now)
+        .join(AlertRuleRow, AlertRuleRow.id == AlertStateRow.rule_id)
+        .where(AlertStateRow.wake_at <= now, or_(not_(of_absence), is_known))
         .order_by(AlertStateRow.wake_at)
         .limit(limit)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, of=AlertStateRow)
     )
     return {(row.rule_id, row.fingerprint): state_of(row) for row in rows}
 

@@ -104,6 +104,19 @@ def test_a_batch_that_is_too_large_is_sent_in_halves_under_keys_of_their_own(
     assert handler.dropped == 0
 
 
+def test_what_is_sent_again_is_counted_once(
+    server: Server, make: Making, kept: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    too_large, later = Answer(413), Answer(502, headers=AT_ONCE)
+    server.answers = [too_large, too_large, later] * 3 + [too_large, too_large]
+    handler, logger = make(batch_records=2, batch_seconds=10, **kept)
+    logger.info("refused")
+    logger.info("taken")
+    assert handler.flush(10)
+    assert handler.dropped == 1
+    assert capsys.readouterr().err.count("1 records were refused") == 1
+
+
 def test_a_connection_that_the_server_closed_is_made_again_at_once(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
