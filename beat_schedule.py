@@ -17,6 +17,7 @@ def _every(seconds: float, task: str) -> dict[str, Any]:
 beat_schedule: dict[str, dict[str, Any]] = {
     "claim due reminders": _every(5, "reminders.tick"),
     "find due deliveries": _every(5, "deliveries.sweep"),
+    "see to the observers": _every(5, "observers.reconcile"),
     "listen to Telegram again": _every(10, "bot.reconcile"),
     "follow the rules of time zones": _every(HOUR, "calendar.follow_zone_rules"),
     "forget expired sessions and login attempts": _every(HOUR, "users.forget_expired"),

@@ -81,7 +81,7 @@ task_routes = [
         "bot.poll": {"queue": "observers"},
         "deliveries.*": {"queue": "deliveries"},
         "logs.*": {"queue": "logs"},
-        "observers.*": {"queue": "observers"},
+        "observers.run": {"queue": "observers"},
     },
 ]
 task_ignore_result = True

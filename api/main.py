@@ -25,6 +25,7 @@ from api.routes import (
     log_files,
     logs,
     metrics,
+    observers,
     occurrences,
     preferences,
     sessions,
@@ -60,6 +61,7 @@ ROUTERS: list[APIRouter] = [
     logs.one,
     log.router,
     alert_rules.router,
+    observers.router,
     health.router,
     metrics.router,
 ]

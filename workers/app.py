@@ -72,6 +72,7 @@ app = celery.Celery(
         "workers.calendar",
         "workers.bot",
         "workers.logs",
+        "workers.observers",
         "workers.users",
     ],
 )

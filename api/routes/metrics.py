@@ -16,8 +16,14 @@ from notilog.logs.measures import MEASURES as LOG_MEASURES
 from notilog.metrics import stored
 from notilog.metrics.counted import Metric
 from notilog.notifications import measures
+from notilog.observers import measures as of_observers
 
-METRICS: Final[tuple[Metric, ...]] = (*ALERT_MEASURES, *LOG_MEASURES, *measures.MEASURES)
+METRICS: Final[tuple[Metric, ...]] = (
+    *ALERT_MEASURES,
+    *LOG_MEASURES,
+    *measures.MEASURES,
+    *of_observers.MEASURES,
+)
 """Every metric of every room."""
 
 router = APIRouter(tags=["health"], dependencies=[Depends(scoped("metrics:read"))])
@@ -30,6 +36,8 @@ async def metrics(accept: Annotated[str, Header()] = "text/plain") -> Response:
         samples = await stored.everything(tx)
         waiting = await measures.waiting(tx, clock.now())
         handed = await handing.waiting(tx)
+        states = await of_observers.by_state(tx)
+        silence = await of_observers.oldest_heartbeat(tx)
     due = GaugeMetricFamily(
         "notilog_deliveries_waiting",
         f"Deliveries that are due and not sent, counted up to {measures.COUNTED_UP_TO}.",
@@ -44,9 +52,21 @@ async def metrics(accept: Annotated[str, Header()] = "text/plain") -> Response:
     )
     for connector, count in handed.items():
         retried.add_metric([connector], count)
+    observers = GaugeMetricFamily(
+        "notilog_observers", "Observers by their state.", labels=["state"]
+    )
+    for state, count in states.items():
+        observers.add_metric([state], count)
+    heartbeat = GaugeMetricFamily(
+        "notilog_observer_heartbeat_age_seconds",
+        "Since the oldest of the last heartbeats of observers at work.",
+        value=silence,
+    )
     build = GaugeMetricFamily("notilog_build_info", "The version.", labels=["version"])
     build.add_metric([__version__], 1)
-    content, content_type = exposed(METRICS, samples, [due, retried, build], accept=accept)
+    content, content_type = exposed(
+        METRICS, samples, [due, retried, observers, heartbeat, build], accept=accept
+    )
     return Response(content, media_type=content_type)
 
 

@@ -20,7 +20,7 @@ from notilog.users.caller import Caller
 
 RUN: Final = "observers.run"
 END: Final = "observers.end"
-ASKED_FOR: Final = 60.0
+ASKED_FOR: Final = 15.0
 """Seconds for which a request to run stays in the queue."""
 _LEASE: Final = "observer:"
 
@@ -173,6 +173,7 @@ async def change(
         envs.write(row, envs.changed(row, env))
         if row.desired == "running":
             _end(row)
+            row.task_id = None  # it ends without a word, and has the next one asked for
             _want_running(row, caller, now)
     row.version += 1
     row.updated_at = now
@@ -208,6 +209,7 @@ def _want_running(row: ObserverRow, caller: Caller, now: datetime) -> None:
 
 
 def _end(row: ObserverRow) -> None:
+    """End the task that runs it, wherever that is."""
     if row.task_id is not None:
         jobs.wake(END, row.task_id)
 

@@ -55,13 +55,14 @@ async def run(
     """
     this = _Run(observer_id, task_id=task_id, worker=worker, ending=ending)
     try:
-        await _heart().keep(lease_name(observer_id), this.work)
+        await _heart(asyncio.get_running_loop()).keep(lease_name(observer_id), this.work)
     except Fenced as error:
         log.warning("observer_fenced", observer=str(observer_id), reason=str(error))
 
 
 @cache
-def _heart() -> Heart:
+def _heart(_loop: asyncio.AbstractEventLoop) -> Heart:
+    """The one of this process, which has one loop."""
     length = timedelta(seconds=config.section(ObserversSettings).lease_seconds)
     return Heart(length=length, on_beat=_beat)
 
@@ -91,6 +92,7 @@ class _Run:
         self._worker = worker
         self._ending = ending
         self._told: asyncio.Queue[tuple[State, str | None]] = asyncio.Queue()
+        self._state: State = "starting"
         self._failures = 0
         self._running_since: datetime | None = None
 
@@ -202,22 +204,23 @@ class _Run:
         changes: dict[str, Any] = {"state": state, "failures": self._failures}
         if reason is not None:
             changes["last_error"] = reason[:LONGEST_ERROR]
+        if state == "failed":
+            changes |= {"task_id": None, "worker": None}
+        if state != self._state:
+            changes["state_since"] = clock.now()
         while True:
             now = clock.now()
             try:
                 async with transaction() as tx:
                     await leases.hold(tx, lease, now)
                     await tx.execute(
-                        _of(self._id).values(
-                            **changes,
-                            state_since=now,
-                            restarts=ObserverRow.restarts + restarts,
-                        )
+                        _of(self._id).values(**changes, restarts=ObserverRow.restarts + restarts)
                     )
             except _OUTAGES as error:
                 log.warning("observer_state_not_written", reason=str(error))
                 await asyncio.sleep(1)
             else:
+                self._state = state
                 return
 
     async def _finish(self, lease: Lease) -> None:
@@ -231,12 +234,16 @@ class _Run:
                 row = await tx.get(ObserverRow, self._id, with_for_update=True)
                 if row is not None and row.task_id == self._task_id:
                     _end(row, ending, clock.now())
+                elif row is not None and row.desired == "running":
+                    ask(row, clock.now())  # it was changed, and is to run anew
+                # Whoever is asked now must not find it held.
+                await leases.release(tx, lease, now=clock.now())
         except (Fenced, *_OUTAGES) as error:
             log.warning("observer_end_not_written", observer=str(self._id), reason=str(error))
 
 
 def _end(row: ObserverRow, ending: Ending, now: datetime) -> None:
-    if ending == "revoked" and row.desired == "running" and row.state != "starting":
+    if ending == "revoked" and row.desired == "running":
         row.desired, row.changed_by = "stopped", OF_THE_CLI
         row.version += 1
         row.updated_at = now
@@ -257,4 +264,6 @@ def _of(observer_id: UUID) -> Any:
 
 
 def _text(failure: Exception) -> str:
-    return str(failure) if isinstance(failure, Temporary) else f"{type(failure).__name__}: {failure}"
+    return (
+        str(failure) if isinstance(failure, Temporary) else f"{type(failure).__name__}: {failure}"
+    )

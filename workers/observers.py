@@ -1,0 +1,41 @@
+"""Tasks of the observers' room.
+
+``observers.run`` goes on until somebody ends it: over the API, or with ``control terminate`` or
+``control revoke``. Its worker's stop hands it over to another one.
+"""
+
+from uuid import UUID
+
+from notilog import clock
+from notilog.db.session import transaction
+from notilog.observers import running
+from notilog.observers.reconciling import AT_ONCE, reconcile
+from workers.app import app
+from workers.job import Ending, ending
+
+
+@app.task(name="observers.run", bind=True, ends_on_revoke=True, stops_on_shutdown=True)
+async def run(self: object, observer_id: str) -> None:
+    request = self.request  # type: ignore[attr-defined]
+    await running.run(UUID(observer_id), task_id=request.id, worker=request.hostname, ending=_why)
+
+
+@app.task(name="observers.reconcile")
+async def reconcile_observers() -> None:
+    found = AT_ONCE
+    while found >= AT_ONCE:
+        async with transaction() as tx:
+            found = await reconcile(tx, clock.now())
+
+
+@app.task(name="observers.end")
+def end(task_id: str) -> None:
+    """Tell all workers to end a task; the one that runs it does."""
+    app.control.revoke(task_id, terminate=True, signal="SIGTERM")
+
+
+def _why() -> running.Ending | None:
+    found = ending()
+    if found is Ending.REVOKED:
+        return "revoked"
+    return "shutdown" if found is Ending.SHUTDOWN else None
