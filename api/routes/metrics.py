@@ -64,9 +64,8 @@ async def metrics(accept: Annotated[str, Header()] = "text/plain") -> Response:
     )
     build = GaugeMetricFamily("notilog_build_info", "The version.", labels=["version"])
     build.add_metric([__version__], 1)
-    content, content_type = exposed(
-        METRICS, samples, [due, retried, observers, heartbeat, build], accept=accept
-    )
+    gauges = [due, retried, observers, heartbeat, build]
+    content, content_type = exposed(METRICS, samples, gauges, accept=accept)
     return Response(content, media_type=content_type)
 
 

@@ -66,6 +66,7 @@ async def show_observer(observer_id: UUID, response: Response, _: Watcher) -> Ob
 
 @router.patch("/observers/{observer_id}", responses=problems(404, 412))
 async def change_observer(
+    *,
     observer_id: UUID,
     changes: ObserverChanges,
     response: Response,

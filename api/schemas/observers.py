@@ -77,7 +77,7 @@ class ObserverAnswer(BaseModel):
     worker: str | None
     heartbeat_at: datetime | None
     lease_until: datetime | None = Field(
-        description="when it is started elsewhere, unless it beats"
+        description="it is started elsewhere then, unless it beats"
     )
     last_error: str | None
     restarts: int

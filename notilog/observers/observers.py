@@ -94,7 +94,7 @@ async def listing(
     statement = _select().order_by(ObserverRow.id.desc()).limit(limit + 1)
     if cursor is not None:
         statement = statement.where(ObserverRow.id < _after(cursor))
-    found = [Shown(row, until) for row, until in (await tx.execute(statement)).tuples()]
+    found = [Shown(row, until) for row, until in await tx.execute(statement)]
     page = found[:limit]
     return page, str(page[-1].row.id) if len(found) > limit else None
 
@@ -102,7 +102,7 @@ async def listing(
 async def every(tx: AsyncSession) -> Sequence[Shown]:
     """All observers, the oldest first."""
     statement = _select().order_by(ObserverRow.id)
-    return [Shown(row, until) for row, until in (await tx.execute(statement)).tuples()]
+    return [Shown(row, until) for row, until in await tx.execute(statement)]
 
 
 async def get(tx: AsyncSession, observer_id: UUID) -> Shown:
@@ -111,7 +111,7 @@ async def get(tx: AsyncSession, observer_id: UUID) -> Shown:
     Raises:
         NotFound: there is none.
     """
-    found = (await tx.execute(_select().where(ObserverRow.id == observer_id))).tuples().first()
+    found = (await tx.execute(_select().where(ObserverRow.id == observer_id))).first()
     if found is None:
         raise _unknown()
     return Shown(*found)

@@ -83,7 +83,7 @@ async def _end(tx: AsyncSession, now: datetime) -> int:
         .limit(AT_ONCE)
         .with_for_update(skip_locked=True, of=ObserverRow)
     )
-    rows = found.tuples().all()
+    rows = found.all()
     for row, until in rows:
         if until is None or until <= now:
             row.state, row.state_since = "stopped", now
