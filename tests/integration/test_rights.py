@@ -1,5 +1,6 @@
 """Every endpoint, asked by nobody, by a user, by a narrow token and by an administrator."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.integration.conftest import Person
 SOME_ID = "01890000-0000-7000-8000-000000000000"
 
 USER = {"login": "new", "name": {"first": "New", "last": "One"}}
+OBSERVER = {"name": "Site", "kind": "http_probe", "env": {"url": "https://example.org"}}
 TOKEN = {"name": "narrow", "scopes": ["agents:connect"]}
 EVENT = {
     "name": "Talk",
@@ -107,6 +109,18 @@ ENDPOINTS = [
     Endpoint("GET", "/log/by_project", (401, 200, 403, 200), query="project=shop"),
     Endpoint("POST", "/log", (401, 403, 403, 404), {"id": SOME_ID, "level": "info"}),
     Endpoint("DELETE", "/log", (401, 403, 403, 404), query=f"id={SOME_ID}"),
+    Endpoint("GET", "/observer_kinds", (401, 403, 403, 200)),
+    Endpoint("POST", "/observers", (401, 403, 403, 201), OBSERVER),
+    Endpoint("GET", "/observers", (401, 403, 403, 200)),
+    Endpoint("GET", "/observers/{observer_id}", (401, 403, 403, 404)),
+    Endpoint("PATCH", "/observers/{observer_id}", (401, 403, 403, 404), {"name": "Other"}),
+    Endpoint("DELETE", "/observers/{observer_id}", (401, 403, 403, 404)),
+    Endpoint("POST", "/observers/{observer_id}/start", (401, 403, 403, 404)),
+    Endpoint("POST", "/observers/{observer_id}/stop", (401, 403, 403, 404)),
+    Endpoint("GET", "/status", (401, 403, 403, 200)),
+    Endpoint("POST", "/create", (401, 403, 403, 200), OBSERVER),
+    Endpoint("POST", "/delete", (401, 403, 403, 200), {"id": SOME_ID}),
+    Endpoint("POST", "/delite", (401, 403, 403, 200), {"id": SOME_ID}),
     Endpoint("POST", "/alert_rules", (401, 201, 403, 201), {"name": "Any"}),
     Endpoint("GET", "/alert_rules", (401, 200, 403, 200)),
     Endpoint("POST", "/alert_rules/test", (401, 200, 403, 200), {"min_level": "error"}),
@@ -151,8 +165,7 @@ async def _asked(
 ) -> int:
     path = endpoint.path.removeprefix("/").replace("{login}", login).replace("{kind}", "log")
     path = path.replace("{original_start}", "2030-01-01T10:00:00Z")
-    for name in ("{token_id}", "{event_id}", "{delivery_id}", "{record_id}", "{rule_id}"):
-        path = path.replace(name, SOME_ID)
+    path = re.sub(r"\{\w+_id\}", SOME_ID, path)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     bearer = headers.get("Authorization") or client.headers.get("Authorization", "nobody")
     query = endpoint.query.replace("{secret}", bearer.removeprefix("Bearer "))

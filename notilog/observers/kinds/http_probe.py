@@ -9,6 +9,7 @@ import asyncio
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from time import perf_counter
 from typing import Annotated, Any, Final, Literal
 
@@ -100,13 +101,21 @@ def _session(env: HttpProbe, *, allow_private: bool) -> ClientSession:
     return ClientSession(
         # A connection of its own each time: a probe also sees whether one can be made.
         connector=TCPConnector(
-            force_close=True, resolver=None if allow_private else outbound.PublicResolver()
+            force_close=True,
+            resolver=None if allow_private else outbound.PublicResolver(),
+            ssl=trusting(),
         ),
         timeout=ClientTimeout(total=env.timeout),
         cookie_jar=DummyCookieJar(),
         trust_env=False,
         response_class=_Certified,
     )
+
+
+@cache
+def trusting() -> ssl.SSLContext:
+    """One for all: each would hold every authority's certificate."""
+    return ssl.create_default_context()
 
 
 async def _asked(session: ClientSession, env: HttpProbe) -> Answer:

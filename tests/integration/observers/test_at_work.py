@@ -8,8 +8,10 @@ from pathlib import Path
 
 import celery
 import pytest
+import redis
 
 from notilog import settings as schema
+from notilog.ops.embedded import Program
 from tests.integration.conftest import Person
 from tests.integration.observers.at_work import (
     INTERVAL,
@@ -19,8 +21,9 @@ from tests.integration.observers.at_work import (
     site,
     wait_ticking,
 )
+from tests.servers import redis as redis_server
 from tests.servers import worker as servers
-from tests.servers.process import wait_until
+from tests.servers.process import running, wait_until
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -141,3 +144,36 @@ async def test_observers_are_stopped_by_whoever_may(
         assert (await admin.api.post("delete", json={"id": stays})).json() is True
         assert (await admin.api.post("delite", json={"id": stays})).json() is False
         await asyncio.to_thread(events.wait_for, "task-revoked", last)
+
+
+async def test_two_beats_and_an_emptied_broker_start_nothing_twice(
+    environment: pytest.MonkeyPatch, admin: Person, probed: Probed, known: Known, tmp_path: Path
+) -> None:
+    environment.setenv("NOTILOG_OBSERVERS__LEASE_SECONDS", str(LEASE))
+    environment.setenv("NOTILOG_OBSERVERS__ALLOW_PRIVATE", "true")
+    beat = Program((*servers.CELERY, "beat"))
+    with ExitStack() as stack:
+        with redis_server.server(tmp_path / "broker") as broker:
+            environment.setenv("NOTILOG_BROKER_URL", broker.url)
+            schema.load()
+            for number in range(2):
+                log = tmp_path / f"beat{number}.log"
+                stack.enter_context(running(beat, log, cwd=tmp_path, env=servers.environment()))
+            workers = [
+                stack.enter_context(servers.worker(tmp_path, name=f"worker{number}"))
+                for number in range(2)
+            ]
+            one = await make(admin, probed)
+            await asyncio.to_thread(wait_until, known.is_in("running", one), "running")
+            with redis.Redis.from_url(broker.url) as client:
+                client.flushall()
+        lost = "onnection to broker lost"
+        await asyncio.to_thread(
+            wait_until, lambda: all(worker.logged(lost) for worker in workers), "the loss"
+        )
+        await asyncio.to_thread(wait_until, probed.is_asked_again(), "the probe without a broker")
+        stack.enter_context(redis_server.server(tmp_path / "broker"))
+        two = await make(admin, probed, "second")
+        await asyncio.to_thread(wait_until, known.is_in("running", one, two), "both running")
+        assert known.fences() == [1, 1]
+        assert [known.row(each)["restarts"] for each in (one, two)] == [0, 0]
