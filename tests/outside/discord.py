@@ -67,7 +67,7 @@ class Discord:
 
     def invite(self, guild: Server, bot: Bot) -> None:
         guild.tokens.add(bot.token)
-        told = {**guild.whole, "unavailable": None}
+        told = guild.whole
         del told["unavailable"]  # it is there only when an outage ends
         self._dispatch({bot.token}, "GUILD_CREATE", told)
 
@@ -155,6 +155,11 @@ class Discord:
         for one in self.gateway.conversations_of(bot.token if bot else None):
             one.end(code)
 
+    def go_deaf(self) -> None:
+        """Read nothing more on the sockets there are, not even that they are closed."""
+        for one in self.gateway.conversations:
+            one.transport.pause_reading()
+
     def ask_to_reconnect(self) -> None:
         for one in list(self.gateway.conversations):
             one.send(RECONNECT)
@@ -184,7 +189,13 @@ class Discord:
     def limit_rate(self, path: str, *, retry_after: float, is_global: bool = False) -> None:
         """Refuse the next request of the path with 429; in seconds."""
         body = {"message": "You are being rate limited.", "retry_after": retry_after}
-        headers = {"Retry-After": str(retry_after), "X-RateLimit-Reset-After": str(retry_after)}
+        headers = {
+            "Retry-After": str(retry_after),
+            "X-RateLimit-Limit": "1",
+            "X-RateLimit-Remaining": "0",
+            "X-RateLimit-Reset-After": str(retry_after),
+            "Via": "1.1 google",  # without it discord.py takes the answer for a ban by a proxy
+        }
         if is_global:
             headers["X-RateLimit-Global"] = "true"
         self.answer(path, Answer(429, {**body, "global": is_global}, headers))

@@ -22,6 +22,7 @@ WRONG_TOKEN, DISALLOWED_INTENTS = 4004, 4014
 # Voice states and guilds are no privilege; members, presences and message content are.
 PRIVILEGED = 1 << 1 | 1 << 8 | 1 << 15
 KEPT = 1000
+SMALL = {"window_log": 10, "hash_log": 6, "chain_log": 6}
 
 Compress = Callable[[str], str | bytes]
 
@@ -221,7 +222,7 @@ class Gateway:
 def _compress(asked: str | None) -> Compress:
     """A stream of its own for each socket, as small as it can be: there are a thousand of them."""
     if asked == "zstd-stream":
-        parameters = zstandard.ZstdCompressionParameters.from_level(1, window_log=10)
+        parameters = zstandard.ZstdCompressionParameters.from_level(1, **SMALL)
         stream = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
         flush = zstandard.COMPRESSOBJ_FLUSH_BLOCK
         return lambda text: stream.compress(text.encode()) + stream.flush(flush)

@@ -96,7 +96,7 @@ class Connection:
     async def _log_in(self) -> None:
         try:
             await self._client.log_in(self._token)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, it is told
             settled = refusals.settled(error)
             reason = self._clean(refusals.drop(error, code=None).reason)
             raise settled or Temporary(f"Discord cannot be reached: {reason}") from None
@@ -138,7 +138,7 @@ class Connection:
             socket = await client.open(gateway, session)
             while True:
                 await socket.poll_event()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, it is told and counted
             code = None if client.ws is None else close_code(client.ws)
             settled = refusals.settled(error)
             if settled is not None:

@@ -99,7 +99,7 @@ class Client(discord.Client):
             max_ratelimit_timeout=LONGEST_RATE_LIMIT,
         )
 
-    def _get_state(self, **options: Any) -> ConnectionState["Client"]:  # type: ignore[override]
+    def _get_state(self, **options: Any) -> ConnectionState["Client"]:
         self.http = _Requests(self.loop, max_ratelimit_timeout=LONGEST_RATE_LIMIT)
         self.http.base = self._api_base
         return _State(

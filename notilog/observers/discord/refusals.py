@@ -71,7 +71,8 @@ def drop(error: Exception, *, code: int | None) -> Drop:
     if isinstance(error, ReconnectWebSocket):
         if not error.resume:
             return Drop("the session is not valid any more", is_resumable=False)
-        told = "a new connection was asked for" if code is None else f"closed with code {code}"
+        ours = "it was silent, or asked for a new connection"
+        told = ours if code is None else f"closed with code {code}"
         return Drop(told, is_resumable=code not in SESSION_IS_OVER)
     is_network = isinstance(error, OSError | aiohttp.ClientError | discord.ConnectionClosed)
     # Anything else is an error of the library, over something that must not be replayed to it.
