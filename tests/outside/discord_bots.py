@@ -66,8 +66,8 @@ class Rules:
     answer_identify: int | None = None
     """A code to close with instead of READY; 9 is an invalid session."""
 
-    close_after_ready: int | None = None
-    """A code to close each new session with as soon as it is told of its guilds."""
+    close_sessions: int | None = None
+    """A code to close with as soon as a session has begun or was resumed."""
 
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     """REST answers by path, each for one request."""

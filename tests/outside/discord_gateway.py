@@ -135,6 +135,7 @@ class Conversation:
         else:
             self.session = Session(bot, conversation=self)
             gateway.begin(self.session)
+            self._follow_rules()
 
     def _refuse(self, answer: int) -> None:
         if answer == INVALID_SESSION:
@@ -160,6 +161,12 @@ class Conversation:
             self.say(text)
         self.session, session.conversation = session, self
         session.tell("RESUMED", '{"_trace":[]}')
+        self._follow_rules()
+
+    def _follow_rules(self) -> None:
+        code = self.gateway.rules.close_sessions
+        if code is not None:
+            self.end(code)
 
     def _forget(self) -> None:
         self.gateway.conversations.discard(self)
@@ -203,9 +210,6 @@ class Gateway:
     def begin(self, session: Session) -> None:
         self.sessions[session.id] = session
         self.welcome(session)
-        code = self.rules.close_after_ready
-        if code is not None and session.conversation is not None:
-            session.conversation.end(code)
 
     def sessions_of(self, tokens: set[str]) -> list[Session]:
         return [one for one in self.sessions.values() if one.bot.token in tokens]

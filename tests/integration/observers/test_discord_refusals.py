@@ -11,7 +11,6 @@ from notilog.observers.failures import Permanent, Temporary
 from tests.integration.observers.hearing import HASTY, Told, at_once, connection_to, so
 from tests.outside.discord import Discord
 from tests.outside.discord_bots import Answer
-from tests.outside.discord_world import Person
 
 WRONG = "a.wrong.token-that-nobody-may-see"
 
@@ -128,7 +127,7 @@ async def test_a_gateway_that_closes_whatever_is_opened_is_left_alone(
     """Fact 4: the library comes back hundreds of times a second."""
     bot = server.make_bot()
     server.make_guild(bot)
-    server.rules.close_after_ready = code
+    server.rules.close_sessions = code
     with pytest.raises(Temporary, match=f"5 times in a row: closed with code {code}") as given_up:
         await connection_to(server, bot, pace=HASTY).run()
     assert given_up.value.after == HASTY.longest
