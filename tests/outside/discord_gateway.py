@@ -16,7 +16,7 @@ from aiohttp import WSMsgType, web
 
 from tests.outside.discord_bots import Bot, Rules
 
-DISPATCH, HEARTBEAT, IDENTIFY, RESUME = 0, 1, 2, 6
+HEARTBEAT, IDENTIFY, RESUME = 1, 2, 6
 RECONNECT, INVALID_SESSION, HELLO, ACK = 7, 9, 10, 11
 WRONG_TOKEN, DISALLOWED_INTENTS = 4004, 4014
 # Voice states and guilds are no privilege; members, presences and message content are.
@@ -110,14 +110,13 @@ class Conversation:
                     await self.socket.send_str(packed)
 
     def _hear(self, message: dict[str, Any]) -> None:
-        match message["op"]:
-            case 1:
-                if not self.gateway.rules.withhold_acks:
-                    self.send(ACK)
-            case 2:
-                self._identified(message["d"])
-            case 6:
-                self._resumed(message["d"])
+        op, data = message["op"], message["d"]
+        if op == HEARTBEAT and not self.gateway.rules.withhold_acks:
+            self.send(ACK)
+        elif op == IDENTIFY:
+            self._identified(data)
+        elif op == RESUME:
+            self._resumed(data)
 
     def _identified(self, data: dict[str, Any]) -> None:
         gateway, rules = self.gateway, self.gateway.rules

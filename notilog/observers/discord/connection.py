@@ -60,9 +60,10 @@ class Connection:
             api_base.rstrip("/"), hear=self._hear, turn=self._turn, patience=silence
         )
 
-    def __len__(self) -> int:
-        """How many listen."""
-        return len(self._audience)
+    @property
+    def is_heard(self) -> bool:
+        """Whether anybody listens."""
+        return len(self._audience) > 0
 
     def admit(self, listener: Listener) -> None:
         """Tell them all that is known, and whatever comes."""

@@ -1,6 +1,7 @@
 """One connection for all of a process's observers with the same bot: Discord counts by token."""
 
 import asyncio
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
@@ -44,8 +45,9 @@ class Hub:
         self._silence = silence
         self._shared: dict[tuple[str, str], _Shared] = {}
 
-    def __len__(self) -> int:
-        """How many connections there are."""
+    @property
+    def connections(self) -> int:
+        """How many there are."""
         return len(self._shared)
 
     async def listen(self, token: str, listener: Listener, *, api_base: str = API_BASE) -> NoReturn:
@@ -64,7 +66,7 @@ class Hub:
             await asyncio.wait({shared.running})
         finally:
             shared.connection.dismiss(listener)
-            if not len(shared.connection):
+            if not shared.connection.is_heard:
                 self._forget(shared)
                 await _ended(shared.running)
         raise _failure(shared.running)
@@ -80,7 +82,8 @@ class Hub:
                 pace=self._pace,
                 silence=self._silence,
             )
-            running = asyncio.create_task(connection.run(), name="discord")
+            # A context of its own: its log lines are not those of the observer that came first.
+            running = asyncio.create_task(connection.run(), name="discord", context=Context())
             shared = self._shared[key] = _Shared(connection, running)
             # Who comes after a failure begins anew, also while others still hear of it.
             running.add_done_callback(lambda _: self._forget(shared))

@@ -4,9 +4,9 @@ Discord lets a bot begin ``max_concurrency`` sessions in five seconds and refuse
 A bot is known there by a keyed hash of its token, never by the token.
 """
 
-import asyncio
 import hashlib
 import hmac
+from asyncio import sleep
 from typing import Final
 
 from notilog.notifications.limits import Limits
@@ -29,4 +29,4 @@ class Turns:
     async def __call__(self, key: str, max_concurrency: int) -> None:
         """Wait until the bot known by the key may identify once more."""
         per_second = max(1, max_concurrency) / WINDOW
-        await asyncio.sleep(await self._limits.reserve(f"identify.{key}", per_second=per_second))
+        await sleep(await self._limits.reserve(f"identify.{key}", per_second=per_second))

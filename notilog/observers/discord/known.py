@@ -45,11 +45,13 @@ class Guilds:
         """A new session: what was known is old, and each guild will be told of anew."""
         told = raw.parts(ready.get("guilds"))
         now = {found for one in told if (found := raw.snowflake(one.get("id"))) is not None}
-        gone = self._members_of - now
+        gone, seen = self._members_of - now, self._known.keys() & now
         self._known.clear()
         self._members_of = now
         for guild_id in sorted(gone):
             self._tell_left(guild_id, at)
+        for guild_id in sorted(seen):  # one that has an outage is not told of before it is over
+            self._tell_unavailable(guild_id, at)
         for one in told:
             if "channels" in one:  # some servers tell all at once
                 self.created(one, at)
@@ -81,10 +83,13 @@ class Guilds:
         self._known.pop(guild_id, None)
         if data.get("unavailable") is True:
             self._members_of.add(guild_id)
-            self._audience.tell(lambda one: one.unavailable(guild_id, at))
+            self._tell_unavailable(guild_id, at)
         else:
             self._members_of.discard(guild_id)
             self._tell_left(guild_id, at)
+
+    def _tell_unavailable(self, guild_id: int, at: datetime) -> None:
+        self._audience.tell(lambda one: one.unavailable(guild_id, at))
 
     def _tell_left(self, guild_id: int, at: datetime) -> None:
         self._audience.tell(lambda one: one.left(guild_id, at))

@@ -11,7 +11,7 @@ from notilog.observers.voice.heard import Channel, Guild, Member, VoiceState
 
 Fields = Mapping[str, Any]
 
-VOICE_KINDS: Final = frozenset({2, 13})
+VOICE_KINDS: Final = (2, 13)
 """Discord's numbers of voice and stage channels."""
 
 

@@ -4,9 +4,8 @@ from discord.http import Route
 
 from notilog.observers.voice.heard import Channel, Member
 from tests.integration.observers.hearing import hearing, so
-from tests.outside.discord import Discord
+from tests.outside.discord import Discord, discord_server
 from tests.outside.discord_world import STAGE, TEXT
-from tests.outside.discord import discord_server
 
 GUILDS_AND_VOICE_STATES = 1 << 0 | 1 << 7
 
@@ -137,6 +136,8 @@ async def test_what_makes_no_sense_costs_itself_and_nothing_more(server: Discord
     """Fact 3: parsers of the library would raise KeyError or TypeError over each of these."""
     bot, ann = server.make_bot(), server.person("ann")
     guild = server.make_guild(bot)
+    odd: object = {"guild_id": {}, "id": None, "user_id": 1.5}
+    senseless: list[object] = [None, [], "text", {}, odd]
     async with hearing(server, bot) as told:
         await told.heard("guild")
         for event in (
@@ -147,7 +148,7 @@ async def test_what_makes_no_sense_costs_itself_and_nothing_more(server: Discord
             "CHANNEL_DELETE",
             "OF_TOMORROW",
         ):
-            for data in (None, [], "text", {}, {"guild_id": {}, "id": None, "user_id": 1.5}):
+            for data in senseless:
                 server.tell(guild, event, data)
         server.tell(guild, "GUILD_CREATE", {"id": str(guild.id), "channels": None})
         server.join(guild, ann, guild.room("Talk"))

@@ -81,8 +81,25 @@ async def test_an_invalid_session_begins_anew(server: Discord) -> None:
         await told.heard("guild")
         server.invalidate(resumable=False)
         await told.heard("guild", 2)
-    assert told.kinds == ["connected", "guild", "disconnected", "connected", "guild"]
+    kinds = ["connected", "guild", "disconnected", "connected", "unavailable", "guild"]
+    assert told.kinds == kinds
     assert (len(bot.identifies), len(bot.resumes)) == (2, 0)
+
+
+async def test_a_guild_that_has_an_outage_when_a_session_begins_is_not_taken_for_seen(
+    server: Discord,
+) -> None:
+    bot = server.make_bot()
+    guild = server.make_guild(bot)
+    async with hearing(server, bot) as told:
+        await told.heard("guild")
+        server.drop_connections(4000)
+        server.guild_outage(guild)
+        server.forget_sessions()
+        await told.heard("unavailable")
+        server.guild_back(guild)
+        await told.heard("guild", 2)
+    assert told.kinds[-3:] == ["connected", "unavailable", "guild"]
 
 
 async def test_every_guild_is_seen_anew_when_a_resume_fails(server: Discord) -> None:
@@ -96,12 +113,8 @@ async def test_every_guild_is_seen_anew_when_a_resume_fails(server: Discord) -> 
         server.join(here, ann, here.room("Games"))
         server.kick_bot(there, bot)
         await told.heard("guild", 3)
-    assert told.kinds[4:] == ["connected", "left", "guild"] or told.kinds[5:] == [
-        "connected",
-        "left",
-        "guild",
-    ]
-    assert told.all[-2] == ("left", there.id)
+    assert told.kinds[-4:] == ["connected", "left", "unavailable", "guild"]
+    assert told.all[-3:-1] == [("left", there.id), ("unavailable", here.id)]
     assert told.guilds[-1].states[0].channel_id == here.room("Games").id
     assert (len(bot.identifies), len(bot.resumes)) == (2, 1)
 

@@ -108,9 +108,7 @@ async def test_each_identify_waits_for_its_turn(server: Discord) -> None:
         asked.append((key, max_concurrency))
         await turn.wait()
 
-    made = Connection(
-        bot.token, token_key="its key", identify_turn=wait, api_base=server.api_base
-    )
+    made = Connection(bot.token, token_key="its key", identify_turn=wait, api_base=server.api_base)
     running = asyncio.create_task(made.run())
     await so(lambda: bool(asked))
     assert asked == [("its key", 16)]
