@@ -19,6 +19,7 @@ from tests.outside.discord_bots import Bot, Rules
 HEARTBEAT, IDENTIFY, RESUME = 1, 2, 6
 RECONNECT, INVALID_SESSION, HELLO, ACK = 7, 9, 10, 11
 WRONG_TOKEN, DISALLOWED_INTENTS = 4004, 4014
+GOING_AWAY = (1000, 1001)  # of a client: its session is over
 # Voice states and guilds are no privilege; members, presences and message content are.
 PRIVILEGED = 1 << 1 | 1 << 8 | 1 << 15
 KEPT = 1000
@@ -69,6 +70,8 @@ class Conversation:
     compress: Compress
     session: Session | None = None
     outgoing: "asyncio.Queue[str | Closing]" = field(default_factory=asyncio.Queue)
+    is_ended: bool = False
+    """Whether the server ended it."""
 
     def say(self, text: str) -> None:
         self.outgoing.put_nowait(text)
@@ -78,6 +81,7 @@ class Conversation:
 
     def end(self, code: int | None) -> None:
         """Close after what was said before, or lose the socket at once when there is no code."""
+        self.is_ended = True
         self._forget()
         self.outgoing.put_nowait(Closing(code))
         if code is None:
@@ -92,6 +96,7 @@ class Conversation:
                 if message.type is WSMsgType.TEXT:
                     self._hear(json.loads(message.data))
         finally:
+            self._heed_farewell()
             self._forget()
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
@@ -161,6 +166,11 @@ class Conversation:
         self.session, session.conversation = session, self
         session.tell("RESUMED", '{"_trace":[]}')
         self._follow_rules()
+
+    def _heed_farewell(self) -> None:
+        is_farewell = not self.is_ended and self.socket.close_code in GOING_AWAY
+        if is_farewell and self.session is not None:
+            self.gateway.sessions.pop(self.session.id, None)
 
     def _follow_rules(self) -> None:
         code = self.gateway.rules.close_sessions

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.integration.observers.hearing import HASTY, hearing, so
+from notilog.observers.discord.pace import Pace
+from tests.integration.observers.hearing import hearing, so
 from tests.outside.discord import Discord
 from tests.outside.discord_bots import Answer
 
@@ -181,8 +182,12 @@ async def test_an_error_of_the_library_begins_a_new_session(server: Discord) -> 
 
 async def test_a_session_that_cannot_be_resumed_for_long_is_given_up(server: Discord) -> None:
     bot = server.make_bot()
-    async with hearing(server, bot, pace=HASTY) as told:
+    pace = Pace(first=0.01, longest=0.02, most=100, resumes=3)
+    async with hearing(server, bot, pace=pace) as told:
         await told.heard("connected")
-        server.drop_connections()
+        server.refuse_gateway(4000)
+        server.drop_connections(4000)
+        await told.heard("disconnected", 4)
+        server.accept_gateway()
         await told.heard("connected", 2)
-    assert len(bot.identifies) == 1
+    assert (len(bot.identifies), len(bot.resumes)) == (2, 0)

@@ -11,6 +11,7 @@ from notilog.observers.failures import Permanent, Temporary
 from tests.integration.observers.hearing import HASTY, Told, at_once, connection_to, so
 from tests.outside.discord import Discord
 from tests.outside.discord_bots import Answer
+from tests.outside.hanging import hanging_server
 
 WRONG = "a.wrong.token-that-nobody-may-see"
 
@@ -159,6 +160,22 @@ async def test_no_token_is_logged(server: Discord, caplog: pytest.LogCaptureFixt
     assert bot.token not in repr(running)
 
 
+async def test_a_server_that_repeats_the_token_does_not_get_it_into_a_text(
+    server: Discord,
+) -> None:
+    bot, told = server.make_bot(), Told()
+    echo = Answer(403, {"message": f"not with {bot.token}", "code": 0})
+    server.answer("/gateway/bot", *[echo] * 9)
+    made = connection_to(server, bot, pace=HASTY)
+    made.admit(told)
+    with pytest.raises(Temporary, match="not with") as given_up:
+        await made.run()
+    server.answer("/users/@me", echo)
+    with pytest.raises(Temporary, match="not with") as refused:
+        await connection_to(server, bot).run()
+    assert bot.token not in f"{given_up.value} {refused.value} {told.reasons}"
+
+
 async def test_nothing_is_left_when_it_is_cancelled(server: Discord) -> None:
     """Fact 10."""
     bot, told, before = server.make_bot(), Told(), asyncio.all_tasks()
@@ -169,6 +186,7 @@ async def test_nothing_is_left_when_it_is_cancelled(server: Discord) -> None:
     assert _keep_alive_threads() == 1
     await _cancelled(running)
     await _all_gone(server)
+    await so(lambda: not server.gateway.sessions)
     assert {one for one in asyncio.all_tasks() - before if _is_ours(one)} == set()
 
 
@@ -223,6 +241,25 @@ async def test_it_can_be_cancelled_while_it_waits_for_its_turn(server: Discord) 
     await waiting.wait()
     await _cancelled(running)
     await _all_gone(server)
+
+
+async def test_it_can_be_cancelled_while_rest_does_not_answer() -> None:
+    async with hanging_server() as port:
+        base = f"http://127.0.0.1:{port}/api/v10"
+        made = Connection("a", token_key="key", identify_turn=at_once, api_base=base)
+        running = asyncio.create_task(made.run())
+        await asyncio.sleep(0)
+        await _cancelled(running)
+
+
+async def test_it_can_be_cancelled_while_a_gateway_does_not_answer(server: Discord) -> None:
+    bot = server.make_bot()
+    async with hanging_server() as port:
+        gateway = {"url": f"ws://127.0.0.1:{port}/", "session_start_limit": bot.starts.told}
+        server.answer("/gateway/bot", Answer(200, gateway))
+        running = asyncio.create_task(connection_to(server, bot).run())
+        await so(lambda: len(server.rest.requests) == 2)
+        await _cancelled(running)
 
 
 async def _cancelled(running: "asyncio.Task[None]") -> None:
