@@ -13,6 +13,7 @@ from notilog.logs.limits import LogsSettings
 from notilog.notifications.attempts import DeliveriesSettings
 from notilog.notifications.channels import CHANNELS
 from notilog.notifications.templates import TemplatesSettings
+from notilog.observers.voice.settings import VoiceSettings
 from notilog.serving import ApiSettings
 from notilog.users.login_attempts import LoginSettings
 from notilog.users.passwords import PasswordSettings
@@ -32,6 +33,7 @@ SECTIONS: list[type[Section]] = [
     TemplatesSettings,
     LogsSettings,
     *(connector.settings for connector in CONNECTORS.values()),
+    VoiceSettings,
     BotSettings,
     *(channel.settings for channel in CHANNELS.values()),
 ]
