@@ -31,6 +31,7 @@ from api.routes import (
     telegram,
     tokens,
     users,
+    voice,
 )
 from api.storable import only_storable
 from notilog import __version__, jobs
@@ -60,6 +61,7 @@ ROUTERS: list[APIRouter] = [
     logs.one,
     log.router,
     alert_rules.router,
+    voice.router,
     health.router,
     metrics.router,
 ]

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from psycopg.errors import QueryCanceled
-from sqlalchemy import Executable, Row, func, select
+from sqlalchemy import Executable, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -27,7 +27,7 @@ async def check_observer(tx: AsyncSession, observer_id: UUID) -> None:
 
 async def answer(
     tx: AsyncSession, statement: Executable, values: dict[str, Any] | None = None
-) -> Sequence[Row[Any]]:
+) -> Sequence[Any]:
     """The rows of a statement.
 
     Raises:

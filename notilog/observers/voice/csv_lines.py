@@ -15,7 +15,9 @@ Cell = str | int | bool | datetime | None
 def lines(rows: Iterable[Sequence[Cell]]) -> str:
     """The rows as text; instants as RFC 3339, nothing for None."""
     text = StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows([_shown(cell) for cell in row] for row in rows)
+    csv.writer(text, lineterminator="\r\n").writerows(
+        [_shown(cell) for cell in row] for row in rows
+    )
     return text.getvalue()
 
 

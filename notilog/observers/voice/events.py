@@ -98,15 +98,14 @@ def subject(event: Event) -> Hashable:
     match event:
         case Voice(state=state):
             return ("voice", state.guild_id, state.member_id)
-        case Snapshot(guild=guild):
-            return ("guild", guild.id)
-        case GuildLeft():
-            return ("guild", event.guild_id)
-        case ChannelSeen(channel=channel):
-            return ("channel", event.guild_id, channel.id)
-        case ChannelDeleted():
-            return ("channel", event.guild_id, event.channel_id)
+        case Snapshot(guild=Guild(id=guild_id)) | GuildLeft(guild_id=guild_id):
+            return ("guild", guild_id)
+        case (
+            ChannelSeen(guild_id=guild_id, channel=Channel(id=channel_id))
+            | ChannelDeleted(guild_id=guild_id, channel_id=channel_id)
+        ):
+            return ("channel", guild_id, channel_id)
         case Linked() | Seen():
-            return type(event)
+            return (type(event),)
         case _:
             return (type(event), event.guild_id)

@@ -5,8 +5,6 @@ from functools import partial
 from typing import Final, Literal
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from notilog.db.session import reading
 from notilog.observers.voice import history
 from notilog.observers.voice.csv_lines import Cell, lines
@@ -40,12 +38,8 @@ async def export(observer_id: UUID, *, kind: Kind, filters: Filters) -> AsyncIte
         NotFound: there is no such observer.
         Invalid: it takes too long.
     """
-    pages: Callable[..., Awaitable[Found]] = (
-        history.actions if kind == "actions" else history.sessions
-    )
-    ask = partial(_page, pages, observer_id, filters)
-    first = await ask(None)
-    return _pieces(kind, first, ask)
+    ask = partial(_page, kind, observer_id, filters)
+    return _pieces(kind, await ask(None), ask)
 
 
 async def _pieces(
@@ -59,22 +53,11 @@ async def _pieces(
         found = await ask(found.next)
 
 
-async def _page(
-    pages: Callable[..., Awaitable[Found]], observer_id: UUID, filters: Filters, cursor: str | None
-) -> Found:
+async def _page(kind: Kind, observer_id: UUID, filters: Filters, cursor: str | None) -> Found:
     """No transaction stays open while a slow reader takes the page before."""
+    pages = history.actions if kind == "actions" else history.sessions
     async with reading() as tx:
-        return await _asked(tx, pages, observer_id, filters, cursor)
-
-
-async def _asked(
-    tx: AsyncSession,
-    pages: Callable[..., Awaitable[Found]],
-    observer_id: UUID,
-    filters: Filters,
-    cursor: str | None,
-) -> Found:
-    return await pages(tx, observer_id, filters=filters, limit=AT_ONCE, cursor=cursor)
+        return await pages(tx, observer_id, filters=filters, limit=AT_ONCE, cursor=cursor)
 
 
 def _row(kind: Kind, named: Named) -> Sequence[Cell]:

@@ -9,7 +9,7 @@ from struct import error as Damaged  # noqa: N812  the class is called "error"
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, and_, literal, or_, select, tuple_
+from sqlalchemy import and_, literal, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -127,7 +127,7 @@ async def sessions(
     return await _page(tx, statement, row.started_at, row.id, limit=limit, cursor=cursor)
 
 
-def _with_names(statement: Select[Any], row: Any) -> Select[Any]:
+def _with_names(statement: Any, row: Any) -> Any:
     """With the names of the member and of the guild, if there are any."""
     member, guild = VoiceMemberRow, VoiceGuildRow
     is_member = and_(
@@ -149,7 +149,7 @@ def _of(row: Any, filters: Filters) -> list[Any]:
 
 
 async def _page(
-    tx: AsyncSession, statement: Select[Any], at: Any, key: Any, *, limit: int, cursor: str | None
+    tx: AsyncSession, statement: Any, at: Any, key: Any, *, limit: int, cursor: str | None
 ) -> Found:
     if cursor is not None:
         statement = statement.where(tuple_(at, key) < tuple_(*map(literal, _place(cursor))))

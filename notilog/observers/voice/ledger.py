@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from notilog.observers.voice import sessions
-from notilog.observers.voice.changes import ChannelKnown, Changes, GuildKnown, MemberKnown
+from notilog.observers.voice.changes import Changes, ChannelKnown, GuildKnown, MemberKnown
 from notilog.observers.voice.choosing import Choice, reason_gone
 from notilog.observers.voice.events import (
     ChannelDeleted,

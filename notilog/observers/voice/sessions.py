@@ -62,9 +62,7 @@ def begin(
     return replace(made, intervals=_intervals(changes, made.id, stay.flags, when.at))
 
 
-def alter(
-    changes: Changes, session: OpenSession, stay: Stay, *, at: datetime
-) -> OpenSession:
+def alter(changes: Changes, session: OpenSession, stay: Stay, *, at: datetime) -> OpenSession:
     """The session with the flags of ``stay``, since ``at``."""
     kept = []
     for flag, interval_id in session.intervals:
@@ -86,9 +84,7 @@ def end(changes: Changes, session: OpenSession, *, when: Moment, reason: EndReas
     )
 
 
-def act(
-    changes: Changes, action: Action, *, guild_id: int, member_id: int, when: Moment
-) -> None:
+def act(changes: Changes, action: Action, *, guild_id: int, member_id: int, when: Moment) -> None:
     """Keep an action."""
     before, after = action.before, action.after
     changes.actions.append(
