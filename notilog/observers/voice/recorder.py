@@ -119,8 +119,6 @@ class Recorder:
         before = self._kept_since(lease)
         opened = await self._journal.open_sessions(lease, self._observer_id)
         ledger = self._ledger = Ledger(self._choice, opened, before=before)
-        if before is None and self._is_connected:
-            self._put(Linked(clock.now(), connected=True))
         loop = asyncio.get_running_loop()
         renewal = loop.time() + RENEWAL
         while True:
@@ -182,4 +180,6 @@ class Recorder:
         if fence is not None:
             dropped = self._backlog.clear()
             log.info("voice_events_outdated", observer_id=str(self._observer_id), events=dropped)
+            if self._is_connected:
+                self._put(Linked(clock.now(), connected=True))
         return None

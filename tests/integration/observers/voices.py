@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -72,14 +72,13 @@ async def let_go(lease: Lease) -> None:
 
 @asynccontextmanager
 async def running(recorder: Recorder, lease: Lease) -> AsyncIterator[asyncio.Task[Any]]:
-    """The recorder runs while the block does."""
+    """The recorder runs while the block does, which asks the task how it ended."""
     task = asyncio.create_task(recorder.run(lease))
     try:
         yield task
     finally:
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait([task])
 
 
 @asynccontextmanager
