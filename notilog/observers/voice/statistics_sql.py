@@ -17,7 +17,7 @@ _CLIPPED: Final = """
     )
 """
 _MULTIRANGE: Final = """
-    tstzmultirange(tstzrange(start, finish)) - (
+    tstzmultirange(tstzrange(start, greatest(start, finish))) - (
         SELECT coalesce(
             range_agg(tstzrange(interval.started_at, coalesce(interval.ended_at, 'infinity'))),
             '{{}}')

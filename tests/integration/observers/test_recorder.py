@@ -16,8 +16,10 @@ from notilog.leases.leases import Fenced
 from notilog.observers.tables import ObserverRow
 from notilog.observers.voice import recorder as recorders
 from notilog.observers.voice.choosing import Choice
+from notilog.observers.voice.events import Seen, Snapshot, Voice
 from notilog.observers.voice.heard import Channel
 from notilog.observers.voice.journal import Journal
+from notilog.observers.voice.ledger import Ledger
 from notilog.observers.voice.recorder import Recorder
 from notilog.observers.voice.tables import (
     VoiceActionRow,
@@ -67,7 +69,7 @@ async def test_a_join_and_a_leave_are_a_session(database: None) -> None:
     assert (session.member_id, session.channel_id) == (ANNA, HALL)
     assert (session.started_at, session.ended_at) == (after(10), after(70))
     assert session.end_reason == "left"
-    assert not (session.start_estimated or session.end_estimated)
+    assert (session.start_estimated, session.end_estimated) == (False, False)
 
 
 async def test_a_move_begins_another_session_and_mute_an_interval(database: None) -> None:
@@ -338,17 +340,17 @@ async def test_written_again_nothing_is_twice(database: None) -> None:
     """A connection that breaks while it commits does not tell whether it did."""
     observer_id = await observer()
     lease, journal = await leased(observer_id), Journal()
-    ledger = recorders.Ledger(Choice())
+    ledger = Ledger(Choice())
     for heard in (
-        recorders.Snapshot(NOON, guild(state(mute=True), state(BEN))),
-        recorders.Voice(after(1), state(channel_id=ATTIC)),
-        recorders.Seen(after(2)),
+        Snapshot(NOON, guild(state(mute=True), state(BEN))),
+        Voice(after(1), state(channel_id=ATTIC)),
+        Seen(after(2)),
     ):
         ledger.hear(heard)
     changes = ledger.take()
     for _ in range(2):
         await journal.write(lease, observer_id, changes)
-    ended = recorders.Voice(after(3), state(BEN, channel_id=None))
+    ended = Voice(after(3), state(BEN, channel_id=None))
     ledger.hear(ended)
     changes = ledger.take()
     for _ in range(2):
