@@ -32,6 +32,7 @@ from api.routes import (
     telegram,
     tokens,
     users,
+    voice,
 )
 from api.storable import only_storable
 from notilog import __version__, jobs
@@ -62,6 +63,7 @@ ROUTERS: list[APIRouter] = [
     log.router,
     alert_rules.router,
     observers.router,
+    voice.router,
     health.router,
     metrics.router,
 ]

@@ -9,7 +9,19 @@ from notilog.logs.alerts import tables as alerts
 from notilog.metrics import tables as metrics
 from notilog.notifications import tables as notifications
 from notilog.observers import tables as observers
+from notilog.observers.voice import tables as voice
 from notilog.users import tables as users
 
-ROOMS = (users, leases, metrics, notifications, logs, alerts, calendar, bot, observers)
+ROOMS = (
+    users,
+    leases,
+    metrics,
+    notifications,
+    logs,
+    alerts,
+    calendar,
+    observers,
+    voice,
+    bot,
+)
 metadata = Row.metadata

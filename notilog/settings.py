@@ -14,6 +14,7 @@ from notilog.notifications.attempts import DeliveriesSettings
 from notilog.notifications.channels import CHANNELS
 from notilog.notifications.templates import TemplatesSettings
 from notilog.observers.settings import ObserversSettings
+from notilog.observers.voice.settings import VoiceSettings
 from notilog.serving import ApiSettings
 from notilog.users.login_attempts import LoginSettings
 from notilog.users.passwords import PasswordSettings
@@ -34,6 +35,7 @@ SECTIONS: list[type[Section]] = [
     LogsSettings,
     *(connector.settings for connector in CONNECTORS.values()),
     ObserversSettings,
+    VoiceSettings,
     BotSettings,
     *(channel.settings for channel in CHANNELS.values()),
 ]

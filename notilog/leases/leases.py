@@ -5,7 +5,7 @@ for longer than its lease, and does not know it yet, writes nothing beside its s
 instant is an argument, read from the clocks of the workers' machines, which must agree.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -18,6 +18,7 @@ from sqlalchemy import (
     case,
     column,
     select,
+    tuple_,
     update,
     values,
 )
@@ -122,6 +123,23 @@ async def hold(tx: AsyncSession, lease: Lease, now: datetime) -> None:
     statement = select(LeaseRow.fence).where(_is_of(lease), LeaseRow.until > now).with_for_update()
     if await tx.scalar(statement) is None:
         raise _fenced(lease)
+
+
+async def held_among(tx: AsyncSession, leases: Collection[Lease], now: datetime) -> set[Lease]:
+    """Those that are ours, kept from being taken until this transaction ends, as by `hold`.
+
+    Of the others nothing must be written in this transaction.
+    """
+    keys = [(lease.name, lease.holder, lease.fence) for lease in leases]
+    statement = (
+        select(LeaseRow.name, LeaseRow.holder, LeaseRow.fence)
+        .where(tuple_(LeaseRow.name, LeaseRow.holder, LeaseRow.fence).in_(keys))
+        .where(LeaseRow.until > now)
+        .order_by(LeaseRow.name)  # who locks several locks them in one order
+        .with_for_update()
+    )
+    found = {tuple(row) for row in await tx.execute(statement)}
+    return {lease for lease in leases if (lease.name, lease.holder, lease.fence) in found}
 
 
 async def is_free(tx: AsyncSession, name: str, *, now: datetime) -> bool:

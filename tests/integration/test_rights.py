@@ -128,6 +128,16 @@ ENDPOINTS = [
     Endpoint("PATCH", "/alert_rules/{rule_id}", (401, 404, 403, 404), {"enabled": False}),
     Endpoint("DELETE", "/alert_rules/{rule_id}", (401, 404, 403, 404)),
     Endpoint("POST", "/alert_rules/{rule_id}/test", (401, 404, 403, 404), {}),
+    Endpoint("GET", "/observers/{observer_id}/actions", (401, 403, 403, 404)),
+    Endpoint("GET", "/observers/{observer_id}/voice_sessions", (401, 403, 403, 404)),
+    Endpoint("GET", "/observers/{observer_id}/stats", (401, 403, 403, 404)),
+    Endpoint("GET", "/observers/{observer_id}/stats/leaderboard", (401, 403, 403, 404)),
+    Endpoint("GET", "/observers/{observer_id}/stats/heatmap", (401, 403, 403, 404)),
+    Endpoint("GET", "/voice_members/{member_id}", (401, 403, 403, 200)),
+    Endpoint("DELETE", "/voice_members/{member_id}", (401, 403, 403, 200)),
+    Endpoint("GET", "/voice_opt_outs/{member_id}", (401, 403, 403, 404)),
+    Endpoint("PUT", "/voice_opt_outs/{member_id}", (401, 403, 403, 200)),
+    Endpoint("DELETE", "/voice_opt_outs/{member_id}", (401, 403, 403, 404)),
     Endpoint("GET", "/health/live", (200, 200, 200, 200)),
     Endpoint("GET", "/health/ready", (200, 200, 200, 200)),
     Endpoint("GET", "/metrics", (401, 403, 403, 200)),
@@ -165,6 +175,7 @@ async def _asked(
 ) -> int:
     path = endpoint.path.removeprefix("/").replace("{login}", login).replace("{kind}", "log")
     path = path.replace("{original_start}", "2030-01-01T10:00:00Z")
+    path = path.replace("{member_id}", "1152921504606846976")
     path = re.sub(r"\{\w+_id\}", SOME_ID, path)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     bearer = headers.get("Authorization") or client.headers.get("Authorization", "nobody")

@@ -1,0 +1,46 @@
+"""Questions about what was recorded: of which observer, and within which time."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from psycopg.errors import QueryCanceled
+from sqlalchemy import Executable, func, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from notilog import config
+from notilog.errors import Invalid, NotFound
+from notilog.observers.tables import ObserverRow
+from notilog.observers.voice.settings import VoiceSettings
+
+
+async def check_observer(tx: AsyncSession, observer_id: UUID) -> None:
+    """See that there is such an observer.
+
+    Raises:
+        NotFound: there is none.
+    """
+    if await tx.scalar(select(ObserverRow.id).where(ObserverRow.id == observer_id)) is None:
+        raise NotFound(f"no observer {observer_id}")
+
+
+async def answer(
+    tx: AsyncSession, statement: Executable, values: dict[str, Any] | None = None
+) -> Sequence[Any]:
+    """The rows of a statement.
+
+    Raises:
+        Invalid: it took so long that the question should be narrowed.
+    """
+    seconds = config.section(VoiceSettings).stats_timeout
+    limit = func.set_config("statement_timeout", str(max(1, int(seconds * 1000))), True)
+    # A plan for any values cannot know that an index of a span of time serves these.
+    await tx.execute(select(limit, func.set_config("plan_cache_mode", "force_custom_plan", True)))
+    try:
+        return (await tx.execute(statement, values)).all()
+    except DBAPIError as error:
+        if isinstance(error.orig, QueryCanceled):
+            advice = f"took longer than {seconds:g} s; narrow it by guild or by from and to"
+            raise Invalid.field("query", advice) from error
+        raise
