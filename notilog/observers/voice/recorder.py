@@ -1,6 +1,7 @@
 """Records what a connection hears of voice channels: the listener, and the task that writes."""
 
 import asyncio
+from contextlib import suppress
 from datetime import datetime
 from typing import Final, NoReturn
 from uuid import UUID
@@ -107,6 +108,15 @@ class Recorder:
 
     def left(self, guild_id: int, at: datetime) -> None:
         self._put_of(guild_id, GuildLeft(at, guild_id))
+
+    async def finish(self, at: datetime, *, within: float) -> None:
+        """Hear no more, and give `run` so many seconds to write what was heard until now."""
+        if self._is_connected:
+            self._put(Seen(at))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while self._backlog:  # noqa: ASYNC110  it ends within moments, or not at all
+                    await asyncio.sleep(0.01)
 
     async def run(self, lease: Lease) -> NoReturn:
         """Write what is heard, until cancelled.
