@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench import free_time, log_intake, log_queue, log_search, reminders, repetitions
+from bench import free_time, log_intake, log_queue, log_search, observers, reminders, repetitions
 from bench.row import Row
 
 BENCHES: dict[str, Callable[[], list[Row]]] = {
@@ -19,6 +19,7 @@ BENCHES: dict[str, Callable[[], list[Row]]] = {
     "log_queue": log_queue.run,
     "log_search": log_search.run,
     "reminders": reminders.run,
+    "observers": observers.run,
     "repetitions": repetitions.run,
     "free_time": free_time.run,
 }
