@@ -85,9 +85,14 @@ class Hub:
             # A context of its own: its log lines are not those of the observer that came first.
             running = asyncio.create_task(connection.run(), name="discord", context=Context())
             shared = self._shared[key] = _Shared(connection, running)
-            # Who comes after a failure begins anew, also while others still hear of it.
-            running.add_done_callback(lambda _: self._forget(shared))
+            running.add_done_callback(lambda _: self._over(shared))
         return self._shared[key]
+
+    def _over(self, shared: _Shared) -> None:
+        """Who comes after a failure begins anew, also while others still hear of it."""
+        self._forget(shared)
+        if not shared.running.cancelled():
+            shared.running.exception()  # nobody may be left to ask for it
 
     def _forget(self, shared: _Shared) -> None:
         self._shared = {key: one for key, one in self._shared.items() if one is not shared}

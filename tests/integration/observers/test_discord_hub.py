@@ -133,6 +133,23 @@ async def test_who_comes_back_after_the_end_begins_anew(server: Discord, listen:
     assert len(bot.identifies) == 2
 
 
+@pytest.mark.parametrize("steps", range(8))
+async def test_who_comes_while_the_connection_ends_gets_one(
+    server: Discord, listen: Listen, steps: int
+) -> None:
+    bot, first, second = server.make_bot(), Told(), Told()
+    one = listen(bot, first)
+    await first.heard("connected")
+    one.cancel()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    other = listen(bot, second)
+    await second.heard("connected")
+    with pytest.raises(asyncio.CancelledError):
+        await one
+    assert not other.done()
+
+
 async def test_a_failure_for_good_reaches_everybody(
     server: Discord, hub: Hub, listen: Listen
 ) -> None:
