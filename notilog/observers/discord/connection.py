@@ -47,6 +47,7 @@ class Connection:
         api_base: str = API_BASE,
         pace: Pace | None = None,
         silence: float = SILENCE,
+        allow_private: bool = False,
     ) -> None:
         self._token = token
         self._token_key = token_key
@@ -57,7 +58,11 @@ class Connection:
         self._concurrency = 1
         self._connected_at: float | None = None
         self._client = Client(
-            api_base.rstrip("/"), hear=self._hear, turn=self._turn, patience=silence
+            api_base.rstrip("/"),
+            hear=self._hear,
+            turn=self._turn,
+            patience=silence,
+            allow_private=allow_private,
         )
 
     @property

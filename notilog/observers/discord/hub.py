@@ -38,11 +38,13 @@ class Hub:
         secret: str,
         pace: Pace | None = None,
         silence: float = SILENCE,
+        allow_private: bool = False,
     ) -> None:
         self._identify_turn = identify_turn
         self._secret = secret
         self._pace = pace
         self._silence = silence
+        self._allow_private = allow_private
         self._shared: dict[tuple[str, str], _Shared] = {}
 
     @property
@@ -81,6 +83,7 @@ class Hub:
                 api_base=api_base,
                 pace=self._pace,
                 silence=self._silence,
+                allow_private=self._allow_private,
             )
             # A context of its own: its log lines are not those of the observer that came first.
             running = asyncio.create_task(connection.run(), name="discord", context=Context())

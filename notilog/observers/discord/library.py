@@ -18,6 +18,7 @@ from discord.http import HTTPClient, Route
 from discord.state import ConnectionState
 from yarl import URL
 
+from notilog.notifications.channels import outbound
 from notilog.observers.discord.known import EVENTS
 
 INTENTS: Final = discord.Intents(guilds=True, voice_states=True)
@@ -52,12 +53,15 @@ class _Requests(HTTPClient):
     """Sends to a base of its own: the library's is one for the whole process."""
 
     base: str
+    allow_private: bool
 
     async def request(self, route: Route, **options: Any) -> Any:
         route.url = self.base + route.url.removeprefix(route.BASE)
         return await super().request(route, **options)
 
     async def ws_connect(self, url: str, *, compress: int = 0) -> aiohttp.ClientWebSocketResponse:
+        # A server of anybody's may name any place as its gateway.
+        outbound.target(str(URL(url).with_scheme("https")), allow_private=self.allow_private)
         async with asyncio.timeout(CONNECT_WITHIN):
             socket = await super().ws_connect(url, compress=compress)
         # A peer that died answers no close frame, and the library would wait half a minute for it.
@@ -81,13 +85,20 @@ class Client(discord.Client):
     """A client with a REST base of its own, whose raw events are heard.
 
     ``turn`` is waited for before each identify. ``patience`` is how many seconds the gateway may
-    be silent.
+    be silent. Private addresses are refused unless ``allow_private``.
     """
 
     def __init__(
-        self, api_base: str, *, hear: Hear, turn: Callable[[], Awaitable[None]], patience: float
+        self,
+        api_base: str,
+        *,
+        hear: Hear,
+        turn: Callable[[], Awaitable[None]],
+        patience: float,
+        allow_private: bool,
     ) -> None:
         self._api_base = api_base
+        self._allow_private = allow_private
         self._hear = hear
         self._turn = turn
         super().__init__(
@@ -102,6 +113,7 @@ class Client(discord.Client):
     def _get_state(self, **options: Any) -> ConnectionState["Client"]:
         self.http = _Requests(self.loop, max_ratelimit_timeout=LONGEST_RATE_LIMIT)
         self.http.base = self._api_base
+        self.http.allow_private = self._allow_private
         return _State(
             hear=self._hear,
             dispatch=self.dispatch,
@@ -126,6 +138,8 @@ class Client(discord.Client):
             discord.LoginFailure: it is not.
         """
         await self._async_setup_hook()
+        if not self._allow_private:
+            self.http.connector = aiohttp.TCPConnector(limit=0, resolver=outbound.PublicResolver())
         async with asyncio.timeout(REST_WITHIN):
             await self.http.static_login(token)
 

@@ -8,6 +8,7 @@ import aiohttp
 import discord
 from discord.gateway import ReconnectWebSocket
 
+from notilog.errors import SendFailed
 from notilog.observers.failures import Permanent, Temporary
 
 FOR_GOOD: Final[Mapping[int, str]] = {
@@ -40,6 +41,8 @@ def settled(error: Exception) -> Permanent | Temporary | None:
     """What to end with; None if the connection may be tried again."""
     if isinstance(error, Permanent | Temporary):
         return error
+    if isinstance(error, SendFailed):
+        return Permanent(str(error))
     if isinstance(error, discord.LoginFailure):
         return Permanent(FOR_GOOD[4004])
     if isinstance(error, discord.ConnectionClosed) and error.code in FOR_GOOD:

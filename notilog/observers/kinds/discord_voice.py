@@ -96,7 +96,8 @@ def _refuse_private(api_base: str) -> None:
 def _hub(_loop: asyncio.AbstractEventLoop) -> Hub:
     """One for all observers of the process."""
     secret = config.current().core.secret_key.get_secret_value()
-    return Hub(identify_turn=Turns(Limits()), secret=secret)
+    allow_private = config.section(ObserversSettings).allow_private
+    return Hub(identify_turn=Turns(Limits()), secret=secret, allow_private=allow_private)
 
 
 @cache

@@ -104,6 +104,7 @@ def connection_to(
         bot.token,
         token_key="a key",
         identify_turn=at_once,
+        allow_private=True,
         api_base=server.api_base,
         pace=pace,
         silence=silence,

@@ -18,7 +18,7 @@ Listen = Callable[[Bot, Told], "asyncio.Task[NoReturn]"]
 
 @pytest.fixture
 def hub() -> Hub:
-    return Hub(identify_turn=at_once, secret="a secret", pace=QUICK)
+    return Hub(identify_turn=at_once, allow_private=True, secret="a secret", pace=QUICK)
 
 
 @pytest.fixture
@@ -221,7 +221,7 @@ async def test_bots_and_servers_have_connections_of_their_own(server: Discord, h
 
 
 async def test_many_bots_are_heard_at_once(server: Discord) -> None:
-    hub = Hub(identify_turn=at_once, secret="a secret", pace=HASTY)
+    hub = Hub(identify_turn=at_once, allow_private=True, secret="a secret", pace=HASTY)
     ann, heard = server.person("ann"), dict[int, Told]()
     for _ in range(50):
         bot, told = server.make_bot(), Told()

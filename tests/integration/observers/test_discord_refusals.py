@@ -18,7 +18,9 @@ WRONG = "a.wrong.token-that-nobody-may-see"
 
 async def test_a_wrong_token_is_for_good(server: Discord) -> None:
     """Fact 6: and it stands in no text."""
-    made = Connection(WRONG, token_key="key", identify_turn=at_once, api_base=server.api_base)
+    made = Connection(
+        WRONG, token_key="key", identify_turn=at_once, allow_private=True, api_base=server.api_base
+    )
     with pytest.raises(Permanent, match="refuses the token") as refused:
         await made.run()
     assert WRONG not in f"{refused.value} {refused.value!r} {made!r} {vars(refused.value)}"
@@ -109,7 +111,13 @@ async def test_each_identify_waits_for_its_turn(server: Discord) -> None:
         asked.append((key, max_concurrency))
         await turn.wait()
 
-    made = Connection(bot.token, token_key="its key", identify_turn=wait, api_base=server.api_base)
+    made = Connection(
+        bot.token,
+        token_key="its key",
+        identify_turn=wait,
+        allow_private=True,
+        api_base=server.api_base,
+    )
     running = asyncio.create_task(made.run())
     await so(lambda: bool(asked))
     assert asked == [("its key", 16)]
@@ -236,7 +244,9 @@ async def test_it_can_be_cancelled_while_it_waits_for_its_turn(server: Discord) 
         waiting.set()
         await asyncio.Event().wait()
 
-    made = Connection(bot.token, token_key="key", identify_turn=wait, api_base=server.api_base)
+    made = Connection(
+        bot.token, token_key="key", identify_turn=wait, allow_private=True, api_base=server.api_base
+    )
     running = asyncio.create_task(made.run())
     await waiting.wait()
     await _cancelled(running)
@@ -246,7 +256,9 @@ async def test_it_can_be_cancelled_while_it_waits_for_its_turn(server: Discord) 
 async def test_it_can_be_cancelled_while_rest_does_not_answer() -> None:
     async with hanging_server() as port:
         base = f"http://127.0.0.1:{port}/api/v10"
-        made = Connection("a", token_key="key", identify_turn=at_once, api_base=base)
+        made = Connection(
+            "a", token_key="key", identify_turn=at_once, allow_private=True, api_base=base
+        )
         running = asyncio.create_task(made.run())
         await asyncio.sleep(0)
         await _cancelled(running)
@@ -280,3 +292,12 @@ def _keep_alive_threads() -> int:
 
 def _is_ours(task: "asyncio.Task[object]") -> bool:
     return "discord.py" in task.get_name() or "Connection" in repr(task.get_coro())
+
+
+async def test_a_gateway_with_a_private_address_is_refused(server: Discord) -> None:
+    bot = server.make_bot()
+    made = Connection(bot.token, token_key="key", identify_turn=at_once, api_base=server.api_base)
+    with pytest.raises(Permanent, match="private address"):
+        await made.run()
+    assert server.connections == []
+    assert bot.identifies == []

@@ -93,7 +93,7 @@ async def test_without_redis_a_process_takes_turns_with_itself(
 
 async def test_no_token_stands_in_redis(server: Discord, here: Limits, redis_url: str) -> None:
     bot, told = server.make_bot(), Told()
-    hub = Hub(identify_turn=Turns(here), secret=SECRET)
+    hub = Hub(identify_turn=Turns(here), allow_private=True, secret=SECRET)
     listening = asyncio.create_task(hub.listen(bot.token, told, api_base=server.api_base))
     await told.heard("connected")
     async with redis.Redis.from_url(redis_url, decode_responses=True) as client:
