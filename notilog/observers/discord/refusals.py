@@ -41,10 +41,8 @@ def settled(error: Exception) -> Permanent | Temporary | None:
     """What to end with; None if the connection may be tried again."""
     if isinstance(error, Permanent | Temporary):
         return error
-    if isinstance(error, SendFailed):
-        return Permanent(str(error))
-    if isinstance(error, discord.LoginFailure):
-        return Permanent(FOR_GOOD[4004])
+    if isinstance(error, discord.LoginFailure | SendFailed):
+        return Permanent(str(error) if isinstance(error, SendFailed) else FOR_GOOD[4004])
     if isinstance(error, discord.ConnectionClosed) and error.code in FOR_GOOD:
         return Permanent(f"{FOR_GOOD[error.code]} (close code {error.code})")
     if isinstance(error, discord.RateLimited):
