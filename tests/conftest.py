@@ -22,6 +22,14 @@ def pytest_report_header() -> str:
     return f"log lines: MADE UP; for real ones name a folder with {sample.NAME}: NOTILOG_TEST_DATA"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file's tests run in one process, and so do all that share the running platform."""
+    for item in items:
+        of_platform = "running_platform" in getattr(item, "fixturenames", ())
+        group = "platform" if of_platform else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgres.Cluster]:
     with postgres.cluster(tmp_path_factory.mktemp("postgres")) as made:

@@ -18,7 +18,9 @@ def smtp_server() -> Iterator[Mailbox]:
 def running_platform(
     tmp_path_factory: pytest.TempPathFactory, smtp_server: Mailbox
 ) -> Iterator[Platform]:
-    with platform(tmp_path_factory.mktemp("platform"), **email_settings(smtp_server)) as started:
+    folder = tmp_path_factory.mktemp("platform")
+    settings = {**email_settings(smtp_server), "NOTILOG_OBSERVERS__ALLOW_PRIVATE": "true"}
+    with platform(folder, **settings) as started:
         yield started
 
 

@@ -10,6 +10,7 @@ import structlog
 
 from notilog import clock, config
 from notilog.leases.leases import Lease
+from notilog.observers.measures import BUFFER, EVENTS, WRITTEN
 from notilog.observers.voice.admission import (
     admitted_channel,
     admitted_guild,
@@ -55,7 +56,8 @@ class Recorder:
         self._choice = choice
         self._journal = journal
         self._most = settings.batch_events
-        self._backlog = Backlog(settings.queue_events)
+        self._room = settings.queue_events
+        self._backlog = Backlog(self._room)
         self._lost_before = 0
         self._is_losing = False
         self._wake = asyncio.Event()
@@ -143,6 +145,7 @@ class Recorder:
                 await self._woken(renewal)
 
     async def _record(self, lease: Lease, ledger: Ledger, events: list[Event]) -> None:
+        BUFFER.observe(len(self._backlog) / self._room)
         ledger.opted_out = self._journal.opted_out
         for event in events:
             ledger.hear(event)
@@ -150,6 +153,10 @@ class Recorder:
         if changes:
             await self._journal.write(lease, self._observer_id, changes)
         self._backlog.done(len(events))
+        now = clock.now()
+        EVENTS.add("written", amount=len(events))
+        for event in events:
+            WRITTEN.observe((now - event.at).total_seconds())
         self._say_what_was_lost()
 
     async def _woken(self, until: float) -> None:
@@ -176,6 +183,7 @@ class Recorder:
         """Once for each time that too much waited, when it is over."""
         if self._is_losing and not self._backlog:
             lost = self._backlog.lost - self._lost_before
+            EVENTS.add("lost", amount=lost)
             log.error("voice_events_lost", observer_id=str(self._observer_id), events=lost)
             self._is_losing, self._lost_before = False, self._backlog.lost
 
