@@ -12,14 +12,16 @@ from api.schemas.pages import Page
 from api.schemas.voice import (
     ActionAnswer,
     ErasedAnswer,
-    HeatMapAnswer,
-    HeatMapQuery,
     HistoryQuery,
-    LeaderboardQuery,
     MemberAnswer,
     OptOutAnswer,
     SessionAnswer,
     Snowflake,
+)
+from api.schemas.voice_stats import (
+    HeatMapAnswer,
+    HeatMapQuery,
+    LeaderboardQuery,
     StatsAnswer,
     StatsQuery,
 )
@@ -149,7 +151,7 @@ async def opt_voice_member_in(member_id: Of) -> None:
 def _wants_csv(asked: HistoryQuery, accept: str | None) -> bool:
     if asked.format is not None:
         return asked.format == "csv"
-    return accept is not None and "text/csv" in accept.lower()
+    return accept is not None and "text/csv" in accept.lower() and "json" not in accept.lower()
 
 
 async def _csv(observer_id: UUID, asked: HistoryQuery, kind: Kind) -> Response:

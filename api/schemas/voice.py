@@ -1,14 +1,10 @@
 """What was recorded of voice channels, as the API shows it; snowflakes are strings."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -20,16 +16,10 @@ from pydantic import (
 from notilog.instants import Instant
 from notilog.observers.voice.admission import LARGEST_ID
 from notilog.observers.voice.history import Filters, Named
-from notilog.observers.voice.periods import Period, window
 from notilog.observers.voice.privacy import Dossier
-from notilog.observers.voice.statistics import Asked, ChannelTotal, HourTotal, MemberTotal
-from notilog.observers.voice.statistics import Cell as HourOfWeek
 from notilog.observers.voice.stays import FLAGS, unpacked
 from notilog.observers.voice.tables import VoiceIntervalRow, VoiceSessionRow
-from notilog.zones import zone_named
 
-A_MONTH = timedelta(days=30)
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LONGEST_ID = 19
 
 
@@ -41,19 +31,11 @@ def _snowflake(value: object) -> int:
     return int(value)
 
 
-def _zone(name: object) -> ZoneInfo:
-    return zone_named(str(name))
-
-
 Snowflake = Annotated[
     int,
     BeforeValidator(_snowflake),
     WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,19}$"}),
 ]
-Zone = Annotated[
-    str, AfterValidator(lambda name: _zone(name).key), Field(max_length=100, examples=["UTC"])
-]
-Left = Literal["afk", "bots", "muted", "deafened"]
 
 
 class Span(BaseModel):
@@ -86,64 +68,6 @@ class HistoryQuery(Span):
     @property
     def filters(self) -> Filters:
         return Filters(self.guild, self.channel, self.member, self.since, self.until)
-
-
-class Narrowed(BaseModel):
-    """What totals are of, but for the time."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    guild: Snowflake | None = None
-    channel: Snowflake | None = None
-    member: Snowflake | None = None
-    timezone: Zone = Field("UTC", description="in which hours, days, weeks and months are")
-    without: list[Left] = Field(
-        [], max_length=4, description="leave out AFK channels, bots, muted or deafened time"
-    )
-
-    @property
-    def zone(self) -> ZoneInfo:
-        return zone_named(self.timezone)
-
-    def _asked(self, since: datetime, until: datetime, now: datetime) -> Asked:
-        return Asked(
-            since=since,
-            until=until,
-            now=now,
-            guild=self.guild,
-            channel=self.channel,
-            member=self.member,
-            without=frozenset(self.without),
-        )
-
-
-class HeatMapQuery(Narrowed, Span):
-    """Of which time the hours of the week are; of the last 30 days unless asked else."""
-
-    def asked(self, now: datetime) -> Asked:
-        until = self.until or max(now, self.since or now)
-        since = self.since or max(EARLIEST, until) - A_MONTH
-        return self._asked(since, max(until, since), now)
-
-
-class StatsQuery(HeatMapQuery):
-    """By what time is added up, and of which time; of the last 30 days unless asked else."""
-
-    by: Literal["member", "channel", "hour"] = "member"
-    limit: int = Field(100, ge=1, le=1000, description="members or channels at most")
-
-
-class LeaderboardQuery(Narrowed):
-    """A period, and which one of its kind."""
-
-    period: Period = "week"
-    at: Instant | None = Field(None, description="an instant of it; now by default")
-    limit: int = Field(10, ge=1, le=1000, description="members at most")
-
-    def asked(self, now: datetime) -> Asked:
-        at = min(max(self.at or now, EARLIEST), now + timedelta(days=366))
-        found = window(self.period, zone=self.zone, at=at)
-        return self._asked(*(found or (EARLIEST, now + timedelta(days=1))), now)
 
 
 class StateAnswer(BaseModel):
@@ -216,87 +140,6 @@ class SessionAnswer(BaseModel):
         fields = _session(named.row)
         names = ("guild_name", "channel_name", "member_name")
         return cls(**fields, **{name: getattr(named, name) for name in names})
-
-
-class MemberTotalAnswer(BaseModel):
-    """How long a member was there."""
-
-    member_id: str
-    name: str | None
-    display_name: str | None
-    is_bot: bool | None
-    seconds: float
-    sessions: int
-
-
-class ChannelTotalAnswer(BaseModel):
-    """How long members were in a channel, all together."""
-
-    channel_id: str
-    name: str | None
-    is_afk: bool | None
-    deleted_at: datetime | None
-    seconds: float
-    sessions: int
-
-
-class HourTotalAnswer(BaseModel):
-    """How long members were there within an hour, all together."""
-
-    start: datetime
-    seconds: float
-
-
-class HeatMapCell(BaseModel):
-    """How long members were there within an hour of the week, all together."""
-
-    weekday: int = Field(description="1 is Monday, 7 Sunday")
-    hour: int
-    seconds: float
-
-
-class Window(BaseModel):
-    """The time that was asked about."""
-
-    since: datetime = Field(serialization_alias="from")
-    until: datetime = Field(serialization_alias="to")
-    timezone: str
-
-
-class StatsAnswer(Window):
-    """Totals: those of members and channels with the longest first, those of hours in order."""
-
-    by: Literal["member", "channel", "hour"]
-    items: list[MemberTotalAnswer] | list[ChannelTotalAnswer] | list[HourTotalAnswer]
-
-    @classmethod
-    def of(
-        cls,
-        query: StatsQuery | LeaderboardQuery,
-        asked: Asked,
-        totals: Sequence[MemberTotal] | Sequence[ChannelTotal] | Sequence[HourTotal],
-    ) -> Self:
-        by = getattr(query, "by", "member")
-        shapes: dict[str, Any] = {
-            "member": MemberTotalAnswer,
-            "channel": ChannelTotalAnswer,
-            "hour": HourTotalAnswer,
-        }
-        items = [shapes[by](**_with_text_ids(asdict(total))) for total in totals]
-        return cls(
-            since=asked.since, until=asked.until, timezone=query.timezone, by=by, items=items
-        )
-
-
-class HeatMapAnswer(Window):
-    """The hours of the week in which there was anybody."""
-
-    cells: list[HeatMapCell]
-
-    @classmethod
-    def of(cls, query: HeatMapQuery, asked: Asked, found: Sequence[HourOfWeek]) -> Self:
-        cells = [HeatMapCell(**asdict(one)) for one in found]
-        return cls(since=asked.since, until=asked.until, timezone=query.timezone, cells=cells)
 
 
 class IntervalAnswer(BaseModel):
@@ -406,10 +249,11 @@ def _columns(
 ) -> dict[str, Any]:
     """The columns of a row that a shape has."""
     names = [name for name in shape.model_fields if name not in without and hasattr(row, name)]
-    return _with_text_ids({name: getattr(row, name) for name in names})
+    return with_text_ids({name: getattr(row, name) for name in names})
 
 
-def _with_text_ids(values: dict[str, Any]) -> dict[str, Any]:
+def with_text_ids(values: dict[str, Any]) -> dict[str, Any]:
+    """The values with their snowflakes as strings."""
     return {
         name: str(value) if name.endswith("_id") and isinstance(value, int) else value
         for name, value in values.items()

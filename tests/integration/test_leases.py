@@ -1,6 +1,7 @@
 """A lease has one holder, however many ask for it and whoever comes late."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -19,10 +20,10 @@ LENGTH = timedelta(seconds=30)
 ONE, OTHER = uuid4(), uuid4()
 
 
-async def taken(seconds: float = 0, *, holder: UUID = ONE) -> Lease | None:
+async def taken(seconds: float = 0, *, holder: UUID = ONE, name: str = "bot") -> Lease | None:
     async with transaction() as tx:
         now = NOON + timedelta(seconds=seconds)
-        return await leases.take(tx, "bot", holder=holder, now=now, length=LENGTH)
+        return await leases.take(tx, name, holder=holder, now=now, length=LENGTH)
 
 
 async def is_held(lease: Lease, seconds: float) -> bool:
@@ -86,6 +87,23 @@ async def test_what_is_lost_is_neither_renewed_nor_let_go(database: None) -> Non
     async with transaction() as tx:
         await leases.release(tx, lost, now=NOON + timedelta(seconds=32))
     assert await is_held(kept, 33)
+
+
+async def test_of_many_those_are_held_that_are_ours(database: None) -> None:
+    async with transaction() as tx:
+        made = [await leases.take(tx, name, holder=ONE, now=NOON, length=LENGTH) for name in "abc"]
+        ours = [lease for lease in made if lease is not None]
+        await leases.release(tx, ours[1], now=NOON)
+    async with transaction() as tx:
+        others = replace(ours[0], fence=2)
+        held = await leases.held_among(tx, {*ours, others}, NOON + LENGTH / 2)
+        assert held == {ours[0], ours[2]}
+        late = asyncio.create_task(taken(31, holder=OTHER, name="c"))
+        await until(somebody_waits)
+        assert not late.done()
+    assert await late is not None
+    async with transaction() as tx:
+        assert await leases.held_among(tx, ours, NOON + 2 * LENGTH) == set()
 
 
 async def test_nobody_takes_it_while_a_transaction_holds_it(database: None) -> None:

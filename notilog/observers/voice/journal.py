@@ -32,6 +32,8 @@ from notilog.observers.voice.writing import write
 log = structlog.get_logger(__name__)
 
 OUTAGES: Final = (Unavailable, OperationalError, InterfaceError, OSError, TimeoutError)
+REFUSALS: Final = (SQLAlchemyError, ValueError, OverflowError)
+"""What the database, or its driver, says of values that it does not take."""
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 5.0
 MOST_ROWS: Final = 10_000
@@ -115,7 +117,7 @@ class Journal:
             log.warning("voice_postponed", observers=len(entries), reason=str(error))
             await asyncio.sleep(self._pause)
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
-        except SQLAlchemyError as error:
+        except REFUSALS as error:
             if len(entries) == 1:
                 self._settle(entries, error)
             else:  # it is the fault of one of them, and the others shall not suffer
@@ -127,7 +129,7 @@ class Journal:
                 await self._commit([entry])
             except OUTAGES:
                 return  # it is tried again with all who are left
-            except SQLAlchemyError as error:
+            except REFUSALS as error:
                 self._settle([entry], error)
 
     async def _commit(self, entries: Sequence[_Entry]) -> None:
@@ -141,7 +143,7 @@ class Journal:
         self._pause = FIRST_PAUSE
         self._settle(ours)
         for one in entries:
-            if one.lease not in held:
+            if not one.is_done:
                 self._settle([one], Fenced(f"the lease {one.lease.name} is not ours any more"))
 
     async def _ask_who_opted_out(self, tx: AsyncSession) -> None:
@@ -164,5 +166,4 @@ class Journal:
             error = NotFound("the observer was deleted")
         for entry in entries:
             entry.is_done, entry.error = True, error
-            if entry in self._waiting:  # who was cancelled meanwhile is not
-                self._waiting.remove(entry)
+        self._waiting = [entry for entry in self._waiting if not entry.is_done]

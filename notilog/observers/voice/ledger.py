@@ -59,8 +59,8 @@ class Ledger:
         for session in opened:
             self._keep(session)
         if before is not None:
-            self._known, self._seen = before._known, before._seen  # noqa: SLF001  our own
-            self._torn, self._linked_at = before._torn, before._linked_at  # noqa: SLF001
+            self._known, self._torn = before._known, before._torn  # noqa: SLF001  our own
+            self._linked_at = before._linked_at  # noqa: SLF001
 
     @property
     def open_sessions(self) -> list[OpenSession]:

@@ -16,25 +16,27 @@ _CLIPPED: Final = """
           AND (session.ended_at > :since OR session.ended_at IS NULL) {conditions}
     )
 """
-_MULTIRANGE: Final = """
-    tstzmultirange(tstzrange(start, greatest(start, finish))) - (
-        SELECT coalesce(
-            range_agg(tstzrange(interval.started_at, coalesce(interval.ended_at, 'infinity'))),
-            '{{}}')
-        FROM voice_intervals AS interval
-        WHERE interval.voice_session_id = clipped.id
-          AND interval.kind = ANY (CAST(:silent AS text[]))
-    )
-"""
 _WHOLE: Final = (
     "spans AS (SELECT id, member_id, channel_id, start, finish FROM clipped WHERE start < finish)"
 )
-_IN_PARTS: Final = f"""
-    spans AS (
+_IN_PARTS: Final = """
+    silent AS (
+        SELECT id, range_agg(tstzrange(interval.started_at, interval.ended_at)) AS times
+        FROM clipped JOIN (
+            SELECT voice_session_id, started_at, coalesce(ended_at, 'infinity') AS ended_at
+            FROM voice_intervals WHERE kind = ANY (CAST(:silent AS text[]))
+        ) AS interval ON voice_session_id = id
+        WHERE start < finish GROUP BY id
+    ), spans AS (
         SELECT id, member_id, channel_id, lower(part) AS start, upper(part) AS finish
-        FROM clipped CROSS JOIN LATERAL unnest({_MULTIRANGE}) AS part WHERE start < finish
+        FROM clipped JOIN silent USING (id) CROSS JOIN LATERAL unnest(
+            tstzmultirange(tstzrange(start, greatest(start, finish))) - times) AS part
+        UNION ALL
+        SELECT id, member_id, channel_id, start, finish
+        FROM clipped LEFT JOIN silent USING (id) WHERE times IS NULL AND start < finish
     )
-""".replace("{{}}", "{}")  # noqa: S608  names of our own columns
+"""
+"""What is left of each session without the times of some flags, which may overlap."""
 _CONDITIONS: Final = {
     "guild": "AND session.guild_id = :guild",
     "channel": "AND session.channel_id = :channel",

@@ -219,3 +219,16 @@ async def test_a_member_opts_out_and_in(admin: Person, recorded: UUID) -> None:
     assert (known["sessions"], known["opted_out_since"]) == ([], out["since"])
     assert (await admin.api.delete(path)).status_code == 204
     assert (await admin.api.delete(path)).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["actions", "voice_sessions", "stats", "stats/heatmap"])
+@pytest.mark.parametrize("zone", ["Asia/Kathmandu", "Pacific/Apia"])
+async def test_windows_may_be_far_away(admin: Person, recorded: UUID, path: str, zone: str) -> None:
+    of_stats = {"timezone": zone, "without": "muted"} if "stats" in path else {}
+    first, last = "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"
+    for window in ({"from": first}, {"to": first}, {"from": last}, {"to": last}):
+        await asked(admin, f"observers/{recorded}/{path}", **window, **of_stats)
+    for at in (first, last):
+        for period in ("day", "month", "all"):
+            query = {"at": at, "period": period, "timezone": zone}
+            await asked(admin, f"observers/{recorded}/stats/leaderboard", **query)
