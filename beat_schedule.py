@@ -18,6 +18,8 @@ beat_schedule: dict[str, dict[str, Any]] = {
     "claim due reminders": _every(5, "reminders.tick"),
     "find due deliveries": _every(5, "deliveries.sweep"),
     "see to the observers": _every(5, "observers.reconcile"),
+    "close voice sessions that nobody sees to": _every(MINUTE, "observers.close_voice_sessions"),
+    "end what is old of voice channels": _every(HOUR, "observers.end_old_voice"),
     "listen to Telegram again": _every(10, "bot.reconcile"),
     "follow the rules of time zones": _every(HOUR, "calendar.follow_zone_rules"),
     "forget expired sessions and login attempts": _every(HOUR, "users.forget_expired"),

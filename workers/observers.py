@@ -10,6 +10,8 @@ from notilog import clock
 from notilog.db.session import transaction
 from notilog.observers import running
 from notilog.observers.reconciling import AT_ONCE, reconcile
+from notilog.observers.voice import retention
+from notilog.observers.voice.orphans import close_orphaned
 from workers.app import app
 from workers.job import Ending, ending
 
@@ -26,6 +28,17 @@ async def reconcile_observers() -> None:
     while found >= AT_ONCE:
         async with transaction() as tx:
             found = await reconcile(tx, clock.now())
+
+
+@app.task(name="observers.close_voice_sessions")
+async def close_voice_sessions() -> None:
+    async with transaction() as tx:
+        await close_orphaned(tx, clock.now())
+
+
+@app.task(name="observers.end_old_voice")
+async def end_old_voice() -> None:
+    await retention.enforce(clock.now())
 
 
 @app.task(name="observers.end")

@@ -52,7 +52,7 @@ async def observer(name: str = "ears") -> UUID:
     """A new observer's id."""
     made = uuid7()
     async with transaction() as tx:
-        tx.add(ObserverRow(id=made, name=name))
+        tx.add(ObserverRow(id=made, name=name, kind="discord_voice", env={}, changed_by="tests"))
     return made
 
 
