@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from time import monotonic
@@ -114,7 +115,8 @@ def _waking() -> Iterator[None]:
     app.config_from_object("celeryconfig", force=True)
 
     async def send(wakeup: Wakeup) -> None:
-        await asyncio.to_thread(app.send_task, wakeup.task, list(wakeup.args))
+        sending = partial(app.send_task, wakeup.task, list(wakeup.args), expires=wakeup.expires)
+        await asyncio.to_thread(sending)
 
     jobs.bind(send)
     yield
@@ -136,7 +138,8 @@ async def _observe(api_base: str, tokens: list[str]) -> None:
 
 async def _are_running(number: int) -> bool:
     async with transaction() as tx:
-        return sum(one.row.state == "running" for one in await observers.every(tx)) == number
+        states = [str(one.state) for one in await observers.statuses(tx)]
+        return states.count("running") == number
 
 
 async def _holds(condition: bool) -> bool:  # noqa: FBT001  a value as a coroutine

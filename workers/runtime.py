@@ -27,6 +27,7 @@ from workers.watchdog import Watchdog
 log = structlog.get_logger(__name__)
 
 SENDING_THREADS = 4
+THREADS = 64
 PATIENCE = 2.0
 """Seconds that what is left on the loop gets to end."""
 
@@ -48,6 +49,8 @@ def start(settings: Settings, app: celery.Celery) -> None:
     """Run the loop, open the database on it and send wake-ups through ``app``."""
     global _runtime  # noqa: PLW0603  one loop a process
     loop = uvloop.new_event_loop()
+    # Names are resolved in threads, and a name server that is silent holds each for long.
+    loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="loop"))
     thread = threading.Thread(target=_run, args=(loop,), name="event-loop", daemon=True)
     patience = settings.section(WorkerSettings).blocked_loop_warning
     senders = ThreadPoolExecutor(SENDING_THREADS, thread_name_prefix="wakeups")

@@ -104,17 +104,16 @@ async def stop_observer(observer_id: UUID, response: Response, caller: Watcher) 
 
 
 @router.delete("/observers/{observer_id}", status_code=204, responses=problems(404))
-async def delete_observer(observer_id: UUID, _: Watcher) -> None:
-    """Delete it with all that it wrote, wherever it runs."""
-    async with transaction() as tx:
-        await observers.remove(tx, observer_id=observer_id)
+async def delete_observer(observer_id: UUID, caller: Watcher) -> None:
+    """Delete it with all that it recorded, wherever it runs."""
+    await observers.remove(caller, observer_id=observer_id, now=clock.now())
 
 
 @router.get("/status")
 async def status(_: Watcher) -> list[ObserverStatus]:
     """How all observers go."""
     async with reading() as tx:
-        return [ObserverStatus.of(shown) for shown in await observers.every(tx)]
+        return [ObserverStatus.model_validate(row) for row in await observers.statuses(tx)]
 
 
 @router.post("/create", responses=problems(409))
@@ -129,11 +128,10 @@ async def create(new: NewObserver, caller: Watcher) -> Made:
 
 @router.post("/delete")
 @router.post("/delite", include_in_schema=False)
-async def delete(which: Deleting, _: Watcher) -> bool:
+async def delete(which: Deleting, caller: Watcher) -> bool:
     """Delete an observer; false when there was none."""
-    async with transaction() as tx:
-        try:
-            await observers.remove(tx, observer_id=which.id)
-        except NotFound:
-            return False
+    try:
+        await observers.remove(caller, observer_id=which.id, now=clock.now())
+    except NotFound:
+        return False
     return True

@@ -99,16 +99,14 @@ class ObserverAnswer(BaseModel):
 class ObserverStatus(BaseModel):
     """How one goes, in short."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     id: UUID
     name: str
     kind: str
     desired: Desired
     state: State
     last_error: str | None
-
-    @classmethod
-    def of(cls, shown: Shown) -> Self:
-        return cls(**{name: getattr(shown.row, name) for name in cls.model_fields})
 
 
 class KindAnswer(BaseModel):

@@ -29,6 +29,8 @@ def upgrade() -> None:
         sa.Column('state', sa.String(), server_default=sa.text("'starting'"), nullable=False),
         sa.Column('state_since', sa.DateTime(timezone=True), server_default=NOW, nullable=False),
         sa.Column('changed_by', sa.String(), nullable=False),
+        sa.Column('turn', sa.Integer(), server_default=sa.text('1'), nullable=False),
+        sa.Column('running_turn', sa.Integer(), nullable=True),
         sa.Column('task_id', sa.String(), nullable=True),
         sa.Column('worker', sa.String(), nullable=True),
         sa.Column('heartbeat_at', sa.DateTime(timezone=True), nullable=True),

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 from uuid import uuid4
 
 import structlog
@@ -16,16 +17,22 @@ from notilog.leases.leases import Fenced, Lease, renew_all, take
 
 log = structlog.get_logger(__name__)
 
-OnBeat = Callable[[AsyncSession, Collection[str], datetime], Awaitable[None]]
-"""What is written in the transaction that renewed the leases of these names."""
+OnBeat = Callable[[AsyncSession, Collection[Lease], datetime], Awaitable[Collection[str]]]
+"""What is written in the transaction that renewed these leases; says whose work shall end."""
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class _Held:
     lease: Lease
     working: "asyncio.Future[None]"
     until: datetime
-    is_lost: bool = False
+    ended: Literal["lost", "unwanted"] | None = None
+
+    def end(self, why: Literal["lost", "unwanted"]) -> None:
+        """Cancel the work, once."""
+        if self.ended is None:
+            self.ended = why
+            self.working.cancel()
 
 
 class Heart:
@@ -39,13 +46,14 @@ class Heart:
     def __init__(self, *, length: timedelta, on_beat: OnBeat) -> None:
         self._length = length
         self._on_beat = on_beat
-        self._held: dict[str, _Held] = {}
+        self._held: set[_Held] = set()
         self._beating: asyncio.Task[None] | None = None
 
     async def keep(self, name: str, work: Callable[[Lease], Awaitable[None]]) -> bool:
         """Take the lease, work, and let go of it; says whether it was ours to work under.
 
-        The work is cancelled when the lease is lost, and when this is cancelled.
+        The work is cancelled when the lease is lost or nobody wants it any more, and when this is
+        cancelled.
 
         Raises:
             Fenced: the lease was lost.
@@ -57,22 +65,31 @@ class Heart:
         if lease is None:
             return False
         log.info("lease_taken", lease=name, fence=lease.fence)
+        await self._see_the_end_of(name)
         held = _Held(lease, asyncio.ensure_future(work(lease)), lease.until)
-        self._held[name] = held
+        self._held.add(held)
         self._start()
         try:
             await held.working
         except asyncio.CancelledError:
-            if held.is_lost:
+            if held.ended == "lost":
                 raise Fenced(f"the lease {name} was lost") from None
-            raise
+            if held.ended is None:
+                raise
         finally:
             held.working.cancel()
             await asyncio.gather(held.working, return_exceptions=True)
-            del self._held[name]
-            if not held.is_lost:
+            self._held.discard(held)
+            if held.ended != "lost":
                 await let_go(lease)
         return True
+
+    async def _see_the_end_of(self, name: str) -> None:
+        """Whoever worked here under that name does so no more: the lease went to us."""
+        before = [held for held in self._held if held.lease.name == name]
+        for held in before:
+            held.end("lost")
+        await asyncio.gather(*(held.working for held in before), return_exceptions=True)
 
     def _start(self) -> None:
         if self._beating is None or self._beating.done():
@@ -83,25 +100,30 @@ class Heart:
         while self._held:
             await asyncio.sleep(pause)
             try:
-                await self._renew(list(self._held.values()), pause)
+                await self._renew(list(self._held), pause)
             except (*OUTAGES, TimeoutError) as error:
                 log.warning("leases_not_renewed", leases=len(self._held), reason=str(error))
+            except Exception:
+                log.exception("leases_not_renewed", leases=len(self._held))
             self._end_what_is_over()
 
     async def _renew(self, held: list[_Held], patience: float) -> None:
         now = clock.now()
-        leases = [one.lease for one in held]
+        leases = {one.lease: one for one in held}
         async with asyncio.timeout(patience), transaction() as tx:
-            kept = await renew_all(tx, leases, now=now, length=self._length)
-            await self._on_beat(tx, kept, now)
-        for one in held:
-            one.until = now + self._length if one.lease.name in kept else now
+            renewed, lost = await renew_all(tx, list(leases), now=now, length=self._length)
+            unwanted = await self._on_beat(tx, renewed, now)
+        for lease in renewed:
+            leases[lease].until = now + self._length
+            if lease.name in unwanted:
+                leases[lease].end("unwanted")
+        for lease in lost:
+            leases[lease].until = now
 
     def _end_what_is_over(self) -> None:
         """Also what could not be renewed in time: another may have it already."""
         now = clock.now()
-        for held in self._held.values():
-            if held.until <= now and not held.is_lost:
+        for held in self._held:
+            if held.until <= now and held.ended != "lost":
                 log.warning("lease_lost", lease=held.lease.name, fence=held.lease.fence)
-                held.is_lost = True
-                held.working.cancel()
+                held.end("lost")

@@ -8,20 +8,10 @@ instant is an argument, read from the clocks of the workers' machines, which mus
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    String,
-    Uuid,
-    case,
-    column,
-    select,
-    tuple_,
-    update,
-    values,
-)
+from sqlalchemy import ColumnElement, Select, case, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -83,25 +73,24 @@ async def renew(tx: AsyncSession, lease: Lease, *, now: datetime, length: timede
 
 async def renew_all(
     tx: AsyncSession, held: Sequence[Lease], *, now: datetime, length: timedelta
-) -> set[str]:
-    """Renew many leases at once; returns the names of those that are still theirs."""
+) -> tuple[set[Lease], set[Lease]]:
+    """Renew many leases at once; returns those that were renewed, and those that are lost.
+
+    One that a transaction holds at this moment is in neither: it is still its holder's, and waiting
+    for it would keep all others waiting.
+    """
     if not held:
-        return set()
-    mine = values(column("name", String), column("holder", Uuid), column("fence", BigInteger))
-    known = mine.data([(lease.name, lease.holder, lease.fence) for lease in held]).alias("held")
-    statement = (
+        return set(), set()
+    ours = await _found(tx, _among(held, now), held)
+    free = _among(held, now).order_by(LeaseRow.name).with_for_update(skip_locked=True)
+    renewed = await _found(tx, free, held)
+    await tx.execute(
         update(LeaseRow)
-        .where(
-            LeaseRow.name == known.c.name,
-            LeaseRow.holder == known.c.holder,
-            LeaseRow.fence == known.c.fence,
-            LeaseRow.until > now,
-        )
+        .where(LeaseRow.name.in_([lease.name for lease in renewed]))
         .values(until=now + length)
-        .returning(LeaseRow.name)
         .execution_options(synchronize_session=False)
     )
-    return set(await tx.scalars(statement))
+    return renewed, set(held) - ours
 
 
 async def release(tx: AsyncSession, lease: Lease, *, now: datetime) -> None:
@@ -109,6 +98,16 @@ async def release(tx: AsyncSession, lease: Lease, *, now: datetime) -> None:
     await tx.execute(
         update(LeaseRow)
         .where(_is_of(lease), LeaseRow.until > now)
+        .values(until=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def release_all(tx: AsyncSession, held: Collection[Lease], *, now: datetime) -> None:
+    """Let go of leases that this transaction holds."""
+    await tx.execute(
+        update(LeaseRow)
+        .where(LeaseRow.name.in_([lease.name for lease in held]))
         .values(until=now)
         .execution_options(synchronize_session=False)
     )
@@ -130,14 +129,20 @@ async def held_among(tx: AsyncSession, leases: Collection[Lease], now: datetime)
 
     Of the others nothing must be written in this transaction.
     """
+    # Who locks several locks them in one order.
+    statement = _among(leases, now).order_by(LeaseRow.name).with_for_update()
+    return await _found(tx, statement, leases)
+
+
+def _among(leases: Collection[Lease], now: datetime) -> Select[Any]:
+    """Those of the leases that are their holders' now."""
     keys = [(lease.name, lease.holder, lease.fence) for lease in leases]
-    statement = (
-        select(LeaseRow.name, LeaseRow.holder, LeaseRow.fence)
-        .where(tuple_(LeaseRow.name, LeaseRow.holder, LeaseRow.fence).in_(keys))
-        .where(LeaseRow.until > now)
-        .order_by(LeaseRow.name)  # who locks several locks them in one order
-        .with_for_update()
-    )
+    key = tuple_(LeaseRow.name, LeaseRow.holder, LeaseRow.fence)
+    statement: Select[Any] = select(LeaseRow.name, LeaseRow.holder, LeaseRow.fence)
+    return statement.where(key.in_(keys), LeaseRow.until > now)
+
+
+async def _found(tx: AsyncSession, statement: Select[Any], leases: Collection[Lease]) -> set[Lease]:
     found = {tuple(row) for row in await tx.execute(statement)}
     return {lease for lease in leases if (lease.name, lease.holder, lease.fence) in found}
 

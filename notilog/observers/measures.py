@@ -41,8 +41,7 @@ async def by_state(tx: AsyncSession) -> dict[str, int]:
 
 async def oldest_heartbeat(tx: AsyncSession) -> float:
     """Seconds since the heartbeat that is the longest ago, of those that shall run; 0 for none."""
-    age = func.extract("epoch", func.now() - func.min(ObserverRow.heartbeat_at))
-    statement = select(age).where(
-        ObserverRow.desired == "running", ObserverRow.state.in_(("running", "reconnecting"))
-    )
+    beaten_at = func.coalesce(ObserverRow.heartbeat_at, ObserverRow.created_at)
+    age = func.extract("epoch", func.now() - func.min(beaten_at))
+    statement = select(age).where(ObserverRow.desired == "running", ObserverRow.state != "failed")
     return float(await tx.scalar(statement) or 0.0)

@@ -11,18 +11,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from notilog import config, jobs
+from notilog.db.session import transaction
 from notilog.errors import Conflict, Invalid, NotFound, Stale
 from notilog.leases.tables import LeaseRow
 from notilog.observers import envs
 from notilog.observers.settings import ObserversSettings
-from notilog.observers.tables import ObserverRow
+from notilog.observers.tables import ObserverRow, State
+from notilog.observers.voice.forgetting import forget
 from notilog.users.caller import Caller
 
 RUN: Final = "observers.run"
 END: Final = "observers.end"
 ASKED_FOR: Final = 15.0
 """Seconds for which a request to run stays in the queue."""
-_LEASE: Final = "observer:"
+LEASES: Final = "observer:"
+"""How the names of their leases begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +38,17 @@ class Shown:
 
 def lease_name(observer_id: UUID) -> str:
     """The name under which at most one process runs the observer."""
-    return f"{_LEASE}{observer_id}"
+    return f"{LEASES}{observer_id}"
 
 
 def observer_of(name: str) -> UUID:
     """The observer whose lease has this name."""
-    return UUID(name.removeprefix(_LEASE))
+    return UUID(name.removeprefix(LEASES))
 
 
 def lease_of_row() -> ColumnElement[str]:
     """The name of the lease of each row of a query."""
-    return func.concat(_LEASE, ObserverRow.id)
+    return func.concat(LEASES, ObserverRow.id)
 
 
 async def create(
@@ -99,10 +102,13 @@ async def listing(
     return page, str(page[-1].row.id) if len(found) > limit else None
 
 
-async def every(tx: AsyncSession) -> Sequence[Shown]:
-    """All observers, the oldest first."""
-    statement = _select().order_by(ObserverRow.id)
-    return [Shown(row, until) for row, until in await tx.execute(statement)]
+async def statuses(tx: AsyncSession) -> Sequence[Any]:
+    """How all go, the oldest first: rows of id, name, kind, desired, state and last_error."""
+    columns = (
+        *(ObserverRow.id, ObserverRow.name, ObserverRow.kind),
+        *(ObserverRow.desired, ObserverRow.state, ObserverRow.last_error),
+    )
+    return (await tx.execute(select(*columns).order_by(ObserverRow.id))).all()
 
 
 async def get(tx: AsyncSession, observer_id: UUID) -> Shown:
@@ -124,7 +130,7 @@ async def start(tx: AsyncSession, caller: Caller, *, observer_id: UUID, now: dat
         NotFound: there is none.
     """
     row = await _held(tx, observer_id)
-    if row.desired == "stopped" or row.state == "failed":
+    if row.desired == "stopped" or row.state == "failed" or row.retry_at is not None:
         _want_running(row, caller, now)
     return await _written(tx, row)
 
@@ -139,11 +145,12 @@ async def stop(tx: AsyncSession, caller: Caller, *, observer_id: UUID, now: date
     if row.desired == "running":
         row.desired = "stopped"
         row.changed_by = caller.login
+        row.turn += 1
         row.version += 1
         row.updated_at = now
         if not await _is_alive(tx, observer_id, now):
-            row.state, row.state_since = "stopped", now
-    _end(row)
+            over(row, now)
+    end(row)
     return await _written(tx, row)
 
 
@@ -171,25 +178,44 @@ async def change(
         row.name = name
     if env is not None:
         envs.write(row, envs.changed(row, env))
-        if row.desired == "running":
-            _end(row)
-            row.task_id = None  # it ends without a word, and has the next one asked for
-            _want_running(row, caller, now)
     row.version += 1
     row.updated_at = now
+    if row.desired == "running":
+        end(row)
+        _want_running(row, caller, now)
     return await _written(tx, row)
 
 
-async def remove(tx: AsyncSession, *, observer_id: UUID) -> None:
+async def remove(caller: Caller, *, observer_id: UUID, now: datetime) -> None:
     """Delete the observer with all that it wrote; whoever runs it is fenced from this moment on.
+
+    In several transactions, for what it wrote may be much; after a failure it is stopped, and may
+    be deleted again.
 
     Raises:
         NotFound: there is none.
     """
-    row = await _held(tx, observer_id)
-    _end(row)
-    await tx.execute(delete(LeaseRow).where(LeaseRow.name == lease_name(observer_id)))
-    await tx.delete(row)
+    async with transaction() as tx:
+        # As everybody: the lease before the row.
+        await tx.execute(delete(LeaseRow).where(LeaseRow.name == lease_name(observer_id)))
+        row = await _held(tx, observer_id)
+        row.desired, row.changed_by = "stopped", caller.login
+        row.turn += 1
+        row.version += 1
+        row.updated_at = now
+        end(row)
+        over(row, now)
+    await forget(observer_id)
+    async with transaction() as tx:
+        await tx.execute(delete(ObserverRow).where(ObserverRow.id == observer_id))
+
+
+def over(row: ObserverRow, now: datetime) -> None:
+    """Note that nobody runs it."""
+    row.task_id = row.worker = row.running_turn = None
+    state: State = "stopped" if row.desired == "stopped" else "starting"
+    if row.state != state:
+        row.state, row.state_since = state, now
 
 
 def ask(row: ObserverRow, now: datetime) -> None:
@@ -203,15 +229,16 @@ def _want_running(row: ObserverRow, caller: Caller, now: datetime) -> None:
     row.changed_by = caller.login
     row.last_error = row.retry_at = None
     row.failures = 0
+    row.turn = (row.turn or 0) + 1
     row.version = (row.version or 0) + 1
     row.updated_at = now
     ask(row, now)
 
 
-def _end(row: ObserverRow) -> None:
-    """End the task that runs it, wherever that is."""
+def end(row: ObserverRow, *, expires: float | None = None) -> None:
+    """Have the task ended that runs it, wherever that is, after this transaction."""
     if row.task_id is not None:
-        jobs.wake(END, row.task_id)
+        jobs.wake(END, row.task_id, expires=expires)
 
 
 def _select() -> Any:

@@ -3,60 +3,89 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import or_, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from notilog import config, jobs
+from notilog import config
 from notilog.leases.tables import LeaseRow
 from notilog.observers.measures import RESTARTS
-from notilog.observers.observers import ASKED_FOR, END, ask, lease_of_row
+from notilog.observers.observers import ASKED_FOR, LEASES, ask, end, lease_of_row, over
 from notilog.observers.settings import ObserversSettings
 from notilog.observers.tables import ObserverRow
 
 AT_ONCE: Final = 500
+END_WITHIN: Final = 5.0
+"""Seconds after which the next tick asks again for a task to be ended."""
 _PATIENCE: Final = timedelta(seconds=ASKED_FOR)
 
 
-async def reconcile(tx: AsyncSession, now: datetime) -> int:
-    """Ask for what does not run to be run, and for what runs in vain to be ended; says how many.
+async def ask_for_what_shall_run(tx: AsyncSession, now: datetime, *, most: int) -> int:
+    """Have what runs nowhere run, at most so many; says how many were asked for.
 
     Asking twice does no harm, since a lease is held by one.
     """
-    return await _ask(tx, now) + await _end(tx, now)
-
-
-async def _ask(tx: AsyncSession, now: datetime) -> int:
     is_free = (
         ~select(LeaseRow.name).where(LeaseRow.name == lease_of_row(), LeaseRow.until > now).exists()
     )
-    rows = (
-        await tx.scalars(
-            select(ObserverRow)
-            .where(
-                ObserverRow.desired == "running",
-                ObserverRow.state != "failed",
-                or_(ObserverRow.retry_at.is_(None), ObserverRow.retry_at <= now),
-                # Whoever was asked may still be about to begin, unless it began and is gone.
-                or_(
-                    ObserverRow.asked_at.is_(None),
-                    ObserverRow.asked_at <= now - _PATIENCE,
-                    ObserverRow.heartbeat_at > ObserverRow.asked_at,
-                ),
-                is_free,
-            )
-            .order_by(ObserverRow.id)
-            .limit(AT_ONCE)
-            .with_for_update(skip_locked=True)
+    statement = (
+        select(ObserverRow)
+        .where(
+            ObserverRow.desired == "running",
+            ObserverRow.state != "failed",
+            or_(ObserverRow.retry_at.is_(None), ObserverRow.retry_at <= now),
+            # Whoever was asked may still be about to begin, unless it began and is gone.
+            or_(
+                ObserverRow.asked_at.is_(None),
+                ObserverRow.asked_at <= now - _PATIENCE,
+                ObserverRow.heartbeat_at > ObserverRow.asked_at,
+            ),
+            is_free,
         )
-    ).all()
+        .order_by(ObserverRow.asked_at.asc().nulls_first(), ObserverRow.id)
+        .limit(min(most, AT_ONCE))
+        .with_for_update(skip_locked=True)
+    )
+    rows = (await tx.scalars(statement)).all()
     for row in rows:
         if row.task_id is not None:  # its worker died
             _count_death(row, now)
-        row.task_id = row.worker = None
-        row.state, row.state_since = "starting", now
+        over(row, now)
         if row.retry_at is None or row.retry_at <= now:
             ask(row, now)
     return len(rows)
+
+
+async def end_what_shall_not(tx: AsyncSession, now: datetime) -> None:
+    """Have ended again what was stopped or changed and still runs: that may have been lost."""
+    has_other_turn = ObserverRow.running_turn.is_not(None) & (
+        ObserverRow.running_turn != ObserverRow.turn
+    )
+    is_left = (ObserverRow.desired == "stopped") & (ObserverRow.state != "stopped")
+    found = await tx.execute(
+        select(ObserverRow, LeaseRow.until)
+        .outerjoin(LeaseRow, LeaseRow.name == lease_of_row())
+        .where(or_(has_other_turn, is_left))
+        .order_by(ObserverRow.id)
+        .limit(AT_ONCE)
+        .with_for_update(skip_locked=True, of=ObserverRow)
+    )
+    for row, until in found.all():
+        if until is None or until <= now:
+            over(row, now)
+        else:
+            end(row, expires=END_WITHIN)
+
+
+async def forget_leases(tx: AsyncSession, now: datetime) -> None:
+    """Leases that ended of observers that were deleted."""
+    known = select(lease_of_row())
+    await tx.execute(
+        delete(LeaseRow).where(
+            LeaseRow.name.startswith(LEASES, autoescape=True),
+            LeaseRow.until <= now,
+            LeaseRow.name.not_in(known),
+        )
+    )
 
 
 def _count_death(row: ObserverRow, now: datetime) -> None:
@@ -71,23 +100,3 @@ def _count_death(row: ObserverRow, now: datetime) -> None:
     row.failures += 1
     row.restarts += 1
     RESTARTS.add()
-
-
-async def _end(tx: AsyncSession, now: datetime) -> int:
-    """What somebody stopped and still runs: the request to end it was lost."""
-    found = await tx.execute(
-        select(ObserverRow, LeaseRow.until)
-        .outerjoin(LeaseRow, LeaseRow.name == lease_of_row())
-        .where(ObserverRow.desired == "stopped", ObserverRow.state != "stopped")
-        .order_by(ObserverRow.id)
-        .limit(AT_ONCE)
-        .with_for_update(skip_locked=True, of=ObserverRow)
-    )
-    rows = found.all()
-    for row, until in rows:
-        if until is None or until <= now:
-            row.state, row.state_since = "stopped", now
-            row.task_id = row.worker = None
-        elif row.task_id is not None:
-            jobs.wake(END, row.task_id)
-    return len(rows)

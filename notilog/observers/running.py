@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cache
 from random import SystemRandom
@@ -21,23 +20,24 @@ from notilog.leases import leases
 from notilog.leases.heart import Heart
 from notilog.leases.leases import Fenced, Lease
 from notilog.observers import envs
+from notilog.observers.endings import End, Endings
 from notilog.observers.failures import Permanent, Temporary
 from notilog.observers.kinds import KINDS
 from notilog.observers.kinds.kind import Watch
 from notilog.observers.measures import RESTARTS
-from notilog.observers.observers import ask, lease_name, observer_of
+from notilog.observers.observers import lease_name, observer_of
 from notilog.observers.settings import ObserversSettings
 from notilog.observers.tables import ObserverRow, State
 
 log = structlog.get_logger(__name__)
 
 Ending = Literal["revoked", "shutdown"]
-"""Why a run is cancelled: somebody ended its task, or its worker stops."""
+"""Why a task is cancelled: somebody ended it, or its worker stops."""
 
 LAST_WRITE: Final = 1.5
-"""Seconds in which the end of a run is written; its lease ends anyway."""
+"""Seconds in which the end of a run is written when its worker stops; its lease ends anyway."""
+TRY_AGAIN: Final = 0.2
 LONGEST_ERROR: Final = 1000
-OF_THE_CLI: Final = "celery control"
 _OUTAGES: Final = (Unavailable, SQLAlchemyError, OSError, TimeoutError)
 _luck = SystemRandom().uniform
 
@@ -51,7 +51,7 @@ async def run(
         observer_id: which one.
         task_id: the task by which people can end it.
         worker: the name of the process.
-        ending: why this is being cancelled, asked when it is.
+        ending: why the task is being cancelled, asked when this is.
     """
     this = _Run(observer_id, task_id=task_id, worker=worker, ending=ending)
     try:
@@ -67,13 +67,28 @@ def _heart(_loop: asyncio.AbstractEventLoop) -> Heart:
     return Heart(length=length, on_beat=_beat)
 
 
-async def _beat(tx: AsyncSession, names: Collection[str], now: datetime) -> None:
-    await tx.execute(
+@cache
+def _endings(_loop: asyncio.AbstractEventLoop) -> Endings:
+    return Endings()
+
+
+async def _beat(tx: AsyncSession, renewed: Collection[Lease], now: datetime) -> set[str]:
+    """Note the heartbeats; the work of those ends for which another turn has begun.
+
+    Usually their task was ended already. This is for those whose worker did not hear of it.
+    """
+    found = await tx.execute(
         update(ObserverRow)
-        .where(ObserverRow.id.in_([observer_of(name) for name in names]))
+        .where(ObserverRow.id.in_([observer_of(lease.name) for lease in renewed]))
         .values(heartbeat_at=now)
+        .returning(ObserverRow.id, ObserverRow.turn, ObserverRow.running_turn)
         .execution_options(synchronize_session=False)
     )
+    return {
+        lease_name(observer_id)
+        for observer_id, turn, running_turn in found
+        if running_turn is not None and running_turn != turn
+    }
 
 
 class _Run:
@@ -91,7 +106,9 @@ class _Run:
         self._task_id = task_id
         self._worker = worker
         self._ending = ending
+        self._turn = 0
         self._told: asyncio.Queue[tuple[State, str | None]] = asyncio.Queue()
+        self._writing = asyncio.Lock()
         self._state: State = "starting"
         self._failures = 0
         self._running_since: datetime | None = None
@@ -107,17 +124,16 @@ class _Run:
 
     async def work(self, lease: Lease) -> None:
         """Watch, again and again; the lease is ours until it is not renewed."""
-        if not await self._begin(lease):
-            return
         telling = asyncio.create_task(self._tell(lease))
         try:
-            await self._watch_again_and_again(lease)
+            if await self._begin(lease):
+                await self._watch_again_and_again(lease)
         except asyncio.CancelledError:
+            await _ended(telling)
             await self._finish(lease)
             raise
         finally:
-            telling.cancel()
-            await asyncio.gather(telling, return_exceptions=True)
+            await _ended(telling)
 
     async def _begin(self, lease: Lease) -> bool:
         """Say that it is us; False when nobody wants it to run any more."""
@@ -130,8 +146,11 @@ class _Run:
             if row.retry_at is not None and row.retry_at > now:
                 return False
             row.task_id, row.worker = self._task_id, self._worker
-            row.state, row.state_since = "starting", now
+            row.running_turn = self._turn = row.turn
+            if row.state != "starting":
+                row.state, row.state_since = "starting", now
             row.heartbeat_at = now
+            row.retry_at = None
             self._failures = row.failures
         return True
 
@@ -144,7 +163,7 @@ class _Run:
                 raise
             except Permanent as error:
                 log.warning("observer_failed", observer=str(self._id), reason=str(error))
-                await self._write(lease, "failed", str(error))
+                await self._write_now(lease, "failed", str(error))
                 return
             except Exception as error:  # noqa: BLE001  whatever it is, it is tried again
                 failure = error
@@ -168,16 +187,14 @@ class _Run:
             pause = max(pause, failure.after)
         self._failures += 1
         RESTARTS.add()
-        reason = _text(failure)
-        expected = isinstance(failure, Temporary)
         log.warning(
             "observer_tries_again",
             observer=str(self._id),
             seconds=round(pause, 1),
-            reason=reason,
-            exc_info=None if expected else failure,
+            reason=_text(failure),
+            exc_info=None if isinstance(failure, Temporary) else failure,
         )
-        await self._write(lease, "reconnecting", reason, restarts=1)
+        await self._write_now(lease, "reconnecting", _text(failure), restarts=1)
         await asyncio.sleep(pause)
 
     def _has_settled(self, seconds: float) -> bool:
@@ -185,13 +202,25 @@ class _Run:
         return since is not None and (clock.now() - since).total_seconds() >= seconds
 
     async def _tell(self, lease: Lease) -> None:
-        """Write down what the kind said; of several sayings the last one counts."""
+        """Write down what the kind says; of several sayings the last one counts."""
         while True:
-            state, reason = await self._told.get()
+            told = await self._told.get()
+            async with self._writing:
+                while not self._told.empty():
+                    told = self._told.get_nowait()
+                try:
+                    await self._write(lease, *told)
+                except Fenced:
+                    return  # the heart will tell
+
+    async def _write_now(
+        self, lease: Lease, state: State, reason: str, *, restarts: int = 0
+    ) -> None:
+        """Write the state down after whatever was said before; that does not count any more."""
+        async with self._writing:
             while not self._told.empty():
-                state, reason = self._told.get_nowait()
-            with suppress(Fenced):  # the heart will tell
-                await self._write(lease, state, reason)
+                self._told.get_nowait()
+            await self._write(lease, state, reason, restarts=restarts)
 
     async def _write(
         self, lease: Lease, state: State, reason: str | None, *, restarts: int = 0
@@ -205,17 +234,20 @@ class _Run:
         if reason is not None:
             changes["last_error"] = reason[:LONGEST_ERROR]
         if state == "failed":
-            changes |= {"task_id": None, "worker": None}
+            changes |= {"task_id": None, "worker": None, "running_turn": None}
         if state != self._state:
             changes["state_since"] = clock.now()
+        statement = (
+            update(ObserverRow)
+            .where(ObserverRow.id == self._id)
+            .values(**changes, restarts=ObserverRow.restarts + restarts)
+            .execution_options(synchronize_session=False)
+        )
         while True:
-            now = clock.now()
             try:
                 async with transaction() as tx:
-                    await leases.hold(tx, lease, now)
-                    await tx.execute(
-                        _of(self._id).values(**changes, restarts=ObserverRow.restarts + restarts)
-                    )
+                    await leases.hold(tx, lease, clock.now())
+                    await tx.execute(statement)
             except _OUTAGES as error:
                 log.warning("observer_state_not_written", reason=str(error))
                 await asyncio.sleep(1)
@@ -224,46 +256,39 @@ class _Run:
                 return
 
     async def _finish(self, lease: Lease) -> None:
-        """Write down why it ends, unless the lease is lost and it is another's to say."""
-        ending = self._ending()
-        if ending is None:
-            return
+        """Write down that it ends, and why; nothing when the lease is another's.
+
+        Who ended the task means it, so that is tried for as long as the lease may last. A worker
+        that stops has no such time.
+        """
+        settings = config.section(ObserversSettings)
+        is_revoked = self._ending() == "revoked"
+        patience = settings.lease_seconds if is_revoked else LAST_WRITE
+        end = End(self._id, lease, self._turn, is_revoked=is_revoked)
+        endings = _endings(asyncio.get_running_loop())
         try:
-            async with asyncio.timeout(LAST_WRITE), transaction() as tx:
-                await leases.hold(tx, lease, clock.now())
-                row = await tx.get(ObserverRow, self._id, with_for_update=True)
-                if row is not None and row.task_id == self._task_id:
-                    _end(row, ending, clock.now())
-                elif row is not None and row.desired == "running":
-                    ask(row, clock.now())  # it was changed, and is to run anew
-                # Whoever is asked now must not find it held.
-                await leases.release(tx, lease, now=clock.now())
-        except (Fenced, *_OUTAGES) as error:
-            log.warning("observer_end_not_written", observer=str(self._id), reason=str(error))
+            async with asyncio.timeout(patience):
+                while not await _is_written(endings, end):  # noqa: ASYNC110  nobody could tell
+                    await asyncio.sleep(TRY_AGAIN)
+        except TimeoutError:
+            log.warning("observer_end_not_written", observer=str(self._id))
 
 
-def _end(row: ObserverRow, ending: Ending, now: datetime) -> None:
-    if ending == "revoked" and row.desired == "running":
-        row.desired, row.changed_by = "stopped", OF_THE_CLI
-        row.version += 1
-        row.updated_at = now
-    row.task_id = row.worker = None
-    if row.desired == "stopped":
-        row.state, row.state_since = "stopped", now
-    else:
-        row.state, row.state_since = "starting", now
-        ask(row, now)
+async def _is_written(endings: Endings, end: End) -> bool:
+    try:
+        await endings.write(end)
+    except (Unavailable, SQLAlchemyError, OSError) as error:
+        log.warning("observer_end_postponed", observer=str(end.observer_id), reason=str(error))
+        return False
+    return True
 
 
-def _of(observer_id: UUID) -> Any:
-    return (
-        update(ObserverRow)
-        .where(ObserverRow.id == observer_id)
-        .execution_options(synchronize_session=False)
-    )
+async def _ended(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _text(failure: Exception) -> str:
-    return (
-        str(failure) if isinstance(failure, Temporary) else f"{type(failure).__name__}: {failure}"
-    )
+    if isinstance(failure, Temporary):
+        return str(failure)
+    return f"{type(failure).__name__}: {failure}"

@@ -18,7 +18,9 @@ class ObserverRow(Row):
     """What somebody wants to be watched, and how it goes.
 
     ``desired`` is what people want and ``state`` what is known of it. ``sealed`` are the secrets of
-    ``env``. ``asked_at`` is when a worker was last asked to run it; ``retry_at`` is when one may.
+    ``env``. ``turn`` grows with whatever makes it run anew or stop, and ``running_turn`` is that of
+    the run that holds the lease: one of an earlier turn is to end. ``asked_at`` is when a worker
+    was last asked to run it; ``retry_at`` is when one may.
     """
 
     __tablename__ = "observers"
@@ -40,6 +42,8 @@ class ObserverRow(Row):
     state: Mapped[State] = mapped_column(String, server_default=text("'starting'"))
     state_since: Mapped[datetime] = mapped_column(server_default=func.now())
     changed_by: Mapped[str]
+    turn: Mapped[int] = mapped_column(server_default=text("1"))
+    running_turn: Mapped[int | None]
     task_id: Mapped[str | None]
     worker: Mapped[str | None]
     heartbeat_at: Mapped[datetime | None]

@@ -76,6 +76,8 @@ class Connection:
         if is_connected:
             at = clock.now()
             say(listener, lambda one: one.connected(at))
+            ids = self._guilds.ids
+            say(listener, lambda one: one.present(ids, at))
             for guild in self._guilds.snapshots():
                 say(listener, lambda one, guild=guild: one.guild(guild, at))  # type: ignore[misc]
         self._audience.admit(listener, is_informed=is_connected)
@@ -179,11 +181,16 @@ class Connection:
         try:
             at = clock.now()
             if event == "READY":
+                self._guilds.is_replayed = False
                 self._found(is_resumed=False)
                 self._guilds.begin(raw.fields(data), at)
                 return
             # The first word on a resumed socket is of what was missed: RESUMED follows only then.
+            if self._connected_at is None:
+                self._guilds.is_replayed = True
             self._found(is_resumed=True)
+            if event == "RESUMED":
+                self._guilds.is_replayed = False
             self._guilds.hear(event, data, at)
         except Exception:
             log.exception("discord_event_not_understood", discord_event=event)
@@ -195,6 +202,8 @@ class Connection:
         at = clock.now()
         self._audience.tell(lambda one: one.connected(at))
         if is_resumed:  # no snapshots follow: those who came meanwhile are told now
+            ids = self._guilds.ids
+            self._audience.tell_uninformed(lambda one: one.present(ids, at))
             for guild in self._guilds.snapshots():
                 self._audience.tell_uninformed(lambda one, guild=guild: one.guild(guild, at))  # type: ignore[misc]
         self._audience.all_informed()

@@ -3,6 +3,7 @@
 import asyncio
 from contextvars import Context
 from dataclasses import dataclass
+from time import monotonic
 from typing import Final, NoReturn
 
 import structlog
@@ -15,6 +16,8 @@ from notilog.observers.voice.heard import Listener
 
 log = structlog.get_logger(__name__)
 
+LEAST_PAUSE: Final = 2.0
+"""Seconds after a failure for which nobody tries the same bot again."""
 END_WITHIN: Final = 2.0
 """Seconds until a connection that does not end is left to itself; it takes less by its own."""
 
@@ -46,6 +49,7 @@ class Hub:
         self._silence = silence
         self._allow_private = allow_private
         self._shared: dict[tuple[str, str], _Shared] = {}
+        self._not_before: dict[tuple[str, str], float] = {}
 
     @property
     def connections(self) -> int:
@@ -62,7 +66,9 @@ class Hub:
             Permanent: somebody has to change something first.
             Temporary: the connection failed for all who listen.
         """
-        shared = self._entered((token.strip(), api_base.rstrip("/")))
+        key = (token.strip(), api_base.rstrip("/"))
+        self._refuse_too_soon(key)
+        shared = self._entered(key)
         shared.connection.admit(listener)
         try:
             await asyncio.wait({shared.running})
@@ -71,7 +77,17 @@ class Hub:
             if not shared.connection.is_heard:
                 self._forget(shared)
                 await _ended(shared.running)
-        raise _failure(shared.running)
+        failure = _failure(shared.running)
+        if isinstance(failure, Temporary):
+            self._not_before[key] = monotonic() + max(failure.after, LEAST_PAUSE)
+        raise failure
+
+    def _refuse_too_soon(self, key: tuple[str, str]) -> None:
+        """A bot that failed for one is not tried by each of the others at once."""
+        left = self._not_before.get(key, 0.0) - monotonic()
+        if left > 0:
+            raise Temporary("the connection of this bot failed just before", after=left)
+        self._not_before.pop(key, None)
 
     def _entered(self, key: tuple[str, str]) -> _Shared:
         if key not in self._shared:

@@ -33,9 +33,16 @@ class Guilds:
 
     def __init__(self, audience: Audience) -> None:
         self._audience = audience
+        self.is_replayed = False
+        """Whether events come that happened before the session was resumed."""
         self._known: dict[int, _Known] = {}
         self._members_of: set[int] = set()
         """Guilds that the bot is in, be they available or not."""
+
+    @property
+    def ids(self) -> frozenset[int]:
+        """Every guild that the bot is in."""
+        return frozenset(self._members_of)
 
     def snapshots(self) -> list[Guild]:
         """Every guild that is available."""
@@ -52,6 +59,8 @@ class Guilds:
             self._tell_left(guild_id, at)
         for guild_id in sorted(seen):  # one that has an outage is not told of before it is over
             self._tell_unavailable(guild_id, at)
+        guild_ids = frozenset(now)
+        self._audience.tell(lambda one: one.present(guild_ids, at))
         for one in told:
             if "channels" in one:  # some servers tell all at once
                 self.created(one, at)
@@ -145,7 +154,8 @@ class Guilds:
             if state.channel_id is not None:
                 member = state.member or (before.member if before else None)
                 known.states[state.member_id] = replace(state, member=member)
-        self._audience.tell(lambda one: one.voice(state, at))
+        is_late = self.is_replayed
+        self._audience.tell(lambda one: one.voice(state, at, is_late=is_late))
 
 
 _EVENTS: Final[Mapping[str, Callable[[Guilds, Fields, datetime], None]]] = {

@@ -6,6 +6,7 @@ Here alone its inner parts are touched. They are few: where it looks for what to
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,7 @@ from discord.http import HTTPClient, Route
 from discord.state import ConnectionState
 from yarl import URL
 
+from notilog.errors import SendFailed
 from notilog.notifications.channels import outbound
 from notilog.observers.discord.known import EVENTS
 
@@ -57,7 +59,12 @@ class _Requests(HTTPClient):
 
     async def request(self, route: Route, **options: Any) -> Any:
         route.url = self.base + route.url.removeprefix(route.BASE)
-        return await super().request(route, **options)
+        answer = await super().request(route, **options)
+        # The library reads JSON only where a header says so to the letter; servers say more.
+        if isinstance(answer, str):
+            with contextlib.suppress(ValueError):
+                return json.loads(answer)
+        return answer
 
     async def ws_connect(self, url: str, *, compress: int = 0) -> aiohttp.ClientWebSocketResponse:
         # A server of anybody's may name any place as its gateway.
@@ -111,7 +118,9 @@ class Client(discord.Client):
         )
 
     def _get_state(self, **options: Any) -> ConnectionState["Client"]:
-        self.http = _Requests(self.loop, max_ratelimit_timeout=LONGEST_RATE_LIMIT)
+        self.http = _Requests(
+            self.loop, http_trace=_refusing_redirects(), max_ratelimit_timeout=LONGEST_RATE_LIMIT
+        )
         self.http.base = self._api_base
         self.http.allow_private = self._allow_private
         return _State(
@@ -176,6 +185,17 @@ class Client(discord.Client):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(RELEASE_WITHIN):
                     await self.http.close()
+
+
+def _refusing_redirects() -> aiohttp.TraceConfig:
+    """A redirect may lead anywhere, into our own network too; the library would follow it."""
+
+    async def refuse(*_: Any) -> None:
+        raise SendFailed("the server redirects to another place; name that one", permanent=True)
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_redirect.append(refuse)
+    return trace
 
 
 async def hang_up(socket: DiscordWebSocket, code: int) -> None:

@@ -1,5 +1,6 @@
 """What the library's errors mean: for good, for a while, or only that the socket is lost."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -25,6 +26,8 @@ UNAUTHORIZED, TOO_MANY = 401, 429
 AFTER_REFUSAL: Final = 60.0
 """Seconds to wait where a server refuses us without saying for how long."""
 
+LONGEST: Final = 86_400.0
+
 # After these a session cannot be resumed: its number is not known, or it has ended.
 SESSION_IS_OVER: Final = frozenset({4003, 4007, 4009})
 
@@ -46,7 +49,7 @@ def settled(error: Exception) -> Permanent | Temporary | None:
     if isinstance(error, discord.ConnectionClosed) and error.code in FOR_GOOD:
         return Permanent(f"{FOR_GOOD[error.code]} (close code {error.code})")
     if isinstance(error, discord.RateLimited):
-        return Temporary("Discord limits our requests", after=error.retry_after)
+        return Temporary("Discord limits our requests", after=_bounded(error.retry_after))
     if isinstance(error, discord.HTTPException):
         return _refused(error)
     return None
@@ -62,9 +65,14 @@ def _refused(error: discord.HTTPException) -> Permanent | Temporary | None:
 
 def _retry_after(error: discord.HTTPException) -> float:
     try:
-        return float(error.response.headers["Retry-After"])
+        return _bounded(float(error.response.headers["Retry-After"]))
     except (KeyError, ValueError):
         return AFTER_REFUSAL
+
+
+def _bounded(seconds: float) -> float:
+    """A pause that makes sense, whatever a server asks for."""
+    return min(max(seconds, 0.0), LONGEST) if math.isfinite(seconds) else AFTER_REFUSAL
 
 
 def drop(error: Exception, *, code: int | None) -> Drop:
@@ -86,4 +94,4 @@ def no_more_starts(limit: Mapping[str, object]) -> Temporary | None:
     if not isinstance(remaining, int) or remaining > 0:
         return None
     after = milliseconds / 1000 if isinstance(milliseconds, int | float) else AFTER_REFUSAL
-    return Temporary("the bot's session starts of the day are used up", after=after)
+    return Temporary("the bot's session starts of the day are used up", after=_bounded(after))

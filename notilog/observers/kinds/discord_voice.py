@@ -3,7 +3,9 @@
 import asyncio
 from datetime import datetime
 from functools import cache
+from time import monotonic
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, HttpUrl, SecretStr
 
@@ -15,13 +17,14 @@ from notilog.observers.discord.connection import API_BASE
 from notilog.observers.discord.hub import Hub
 from notilog.observers.discord.identifying import Turns
 from notilog.observers.failures import Permanent
-from notilog.observers.kinds.kind import Kind, Watch
+from notilog.observers.kinds.kind import Kind, PublicUrl, Watch
 from notilog.observers.settings import ObserversSettings
 from notilog.observers.voice.choosing import Choice
 from notilog.observers.voice.journal import Journal
 from notilog.observers.voice.recorder import Recorder
 
-MOST_IDS: Final = 10_000
+MOST_IDS: Final = 1_000
+KEPT_FOR: Final = 600.0
 LAST_WORDS: Final = 0.5
 """Seconds that what was heard gets to be written when the observer is ended."""
 
@@ -49,7 +52,7 @@ class DiscordVoice(BaseModel):
     ignore_list: Ids = Field(
         default=[], description="guilds, channels or members that are not, whatever the targets"
     )
-    api_base: HttpUrl = Field(
+    api_base: PublicUrl = Field(
         HttpUrl(API_BASE), description="the REST API of a server that speaks Discord's protocol"
     )
 
@@ -66,8 +69,7 @@ async def observe(watch: Watch[DiscordVoice]) -> None:
     api_base = str(env.api_base)
     _refuse_private(api_base)
     loop = asyncio.get_running_loop()
-    choice = Choice(frozenset(map(int, env.target_list)), frozenset(map(int, env.ignore_list)))
-    recorder = _Reporting(watch, choice=choice, journal=_journal(loop))
+    recorder = _recorder(watch, loop)
     token = env.token.get_secret_value()
     recording = asyncio.create_task(recorder.run(watch.lease))
     listening = asyncio.create_task(_hub(loop).listen(token, recorder, api_base=api_base))
@@ -78,10 +80,38 @@ async def observe(watch: Watch[DiscordVoice]) -> None:
                 ended.result()
     finally:
         listening.cancel()
-        if not recording.done():
-            await recorder.finish(clock.now(), within=LAST_WORDS)
-        recording.cancel()
-        await asyncio.gather(recording, listening, return_exceptions=True)
+        try:
+            if not recording.done():
+                await recorder.finish(clock.now(), within=LAST_WORDS)
+        finally:
+            recording.cancel()
+            await asyncio.gather(recording, listening, return_exceptions=True)
+            _keep(recorder, loop)
+
+
+def _recorder(watch: Watch[DiscordVoice], loop: asyncio.AbstractEventLoop) -> "_Reporting":
+    """That of the run before, with what waits to be written, if it has the same to record."""
+    env = watch.env
+    choice = Choice(frozenset(map(int, env.target_list)), frozenset(map(int, env.ignore_list)))
+    kept = _kept(loop).pop(watch.observer_id, None)
+    if kept is not None and kept.choice == choice:
+        kept.report = watch.report
+        return kept
+    return _Reporting(watch, choice=choice, journal=_journal(loop))
+
+
+def _keep(recorder: "_Reporting", loop: asyncio.AbstractEventLoop) -> None:
+    """The database may be away for longer than the lease lasts: what was heard is not lost by that.
+
+    When another has run it meanwhile, who knows better, the recorder drops what waits by itself.
+    """
+    kept, now = _kept(loop), monotonic()
+    for observer_id, one in list(kept.items()):
+        if now - one.kept_at > KEPT_FOR:
+            del kept[observer_id]
+    if recorder.waiting:
+        recorder.kept_at = now
+        kept[recorder.observer_id] = recorder
 
 
 def _refuse_private(api_base: str) -> None:
@@ -101,6 +131,12 @@ def _hub(_loop: asyncio.AbstractEventLoop) -> Hub:
 
 
 @cache
+def _kept(_loop: asyncio.AbstractEventLoop) -> "dict[UUID, _Reporting]":
+    """Recorders of runs that ended before everything was written."""
+    return {}
+
+
+@cache
 def _journal(_loop: asyncio.AbstractEventLoop) -> Journal:
     return Journal()
 
@@ -110,15 +146,18 @@ class _Reporting(Recorder):
 
     def __init__(self, watch: Watch[DiscordVoice], *, choice: Choice, journal: Journal) -> None:
         super().__init__(watch.observer_id, choice=choice, journal=journal)
-        self._report = watch.report
+        self.observer_id = watch.observer_id
+        self.choice = choice
+        self.report = watch.report
+        self.kept_at = 0.0
 
     def connected(self, at: datetime) -> None:
         super().connected(at)
-        self._report.running()
+        self.report.running()
 
     def disconnected(self, at: datetime, *, reason: str) -> None:
         super().disconnected(at, reason=reason)
-        self._report.reconnecting(reason)
+        self.report.reconnecting(reason)
 
 
 KIND: Final = Kind("Voice channels of Discord", DiscordVoice, observe)

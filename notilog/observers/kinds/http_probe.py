@@ -22,7 +22,7 @@ from aiohttp import (
     TCPConnector,
 )
 from aiohttp.connector import Connection
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl
+from pydantic import BaseModel, ConfigDict, Field
 
 from notilog import clock, config
 from notilog.errors import SendFailed
@@ -30,7 +30,8 @@ from notilog.logs.own import OwnRecord, write
 from notilog.logs.record import NAME_LENGTH
 from notilog.notifications.channels import outbound
 from notilog.observers.failures import Permanent
-from notilog.observers.kinds.kind import Kind, Watch
+from notilog.observers.kinds.kind import Kind, PublicUrl, Watch
+from notilog.observers.measures import EVENTS
 from notilog.observers.settings import ObserversSettings
 
 PROJECT: Final = "observers"
@@ -47,7 +48,7 @@ class HttpProbe(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    url: HttpUrl = Field(description="what to ask", examples=["https://example.org/health"])
+    url: PublicUrl = Field(description="what to ask", examples=["https://example.org/health"])
     method: Literal["GET", "HEAD"] = "GET"
     interval: float = Field(60.0, ge=1, le=86_400, description="seconds from one to the next")
     timeout: float = Field(10.0, gt=0, le=300, description="seconds that an answer may take")
@@ -89,6 +90,7 @@ async def observe(watch: Watch[HttpProbe]) -> None:
         while True:
             begun = perf_counter()
             answer = await _asked(session, env)
+            EVENTS.add("written")
             await write(
                 [_record(watch, answer)],
                 lease=watch.lease,

@@ -2,14 +2,24 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel, HttpUrl
 
 from notilog.leases.leases import Lease
 
 EnvT = TypeVar("EnvT", bound=BaseModel)
+
+
+def _without_credentials(url: HttpUrl) -> HttpUrl:
+    if url.username is not None or url.password is not None:
+        raise ValueError("a name or password in it would be shown; leave them out")
+    return url
+
+
+PublicUrl = Annotated[HttpUrl, AfterValidator(_without_credentials)]
+"""A URL that may be shown."""
 
 
 class Report(Protocol):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from psycopg.errors import QueryCanceled
+from psycopg.errors import InvalidParameterValue, QueryCanceled
 from sqlalchemy import Executable, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -31,7 +31,8 @@ async def answer(
     """The rows of a statement.
 
     Raises:
-        Invalid: it took so long that the question should be narrowed.
+        Invalid: it took so long that the question should be narrowed, or the database knows no
+            such zone.
     """
     seconds = config.section(VoiceSettings).stats_timeout
     limit = func.set_config("statement_timeout", str(max(1, int(seconds * 1000))), True)
@@ -43,4 +44,6 @@ async def answer(
         if isinstance(error.orig, QueryCanceled):
             advice = f"took longer than {seconds:g} s; narrow it by guild or by from and to"
             raise Invalid.field("query", advice) from error
+        if isinstance(error.orig, InvalidParameterValue):  # Python knows zones that it does not
+            raise Invalid.field("timezone", "the database does not know it") from error
         raise

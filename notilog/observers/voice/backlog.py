@@ -56,7 +56,7 @@ class Backlog:
         if earlier is not None:
             self.lost += 1
             if isinstance(event, Voice):
-                event = replace(event, is_merged=True)
+                event = replace(event, is_estimated=True)
         elif isinstance(event, Voice) and len(self._late) >= self._most:
             self.lost += 1
             event = Torn(event.at, event.state.guild_id)

@@ -57,12 +57,12 @@ class IntervalBegun(NamedTuple):
 
 
 class GuildKnown(NamedTuple):
-    """A guild by its newest name; ``is_whole`` when every channel of it was told."""
+    """A guild by its newest name; ``channel_ids`` when every channel of it was told."""
 
     name: str
     afk_channel_id: int | None
     at: datetime
-    is_whole: bool
+    channel_ids: frozenset[int] | None
 
 
 class ChannelKnown(NamedTuple):
@@ -94,6 +94,8 @@ class Changes:
     """By guild and member."""
     seen: dict[int, datetime] = field(default_factory=dict)
     """By guild: until when every session of it that is open was certainly open."""
+    present: tuple[frozenset[int], datetime] | None = None
+    """The guilds that there are, and since when that is known: all others were left."""
 
     def __bool__(self) -> bool:
         return self.weight > 0
@@ -101,4 +103,5 @@ class Changes:
     @property
     def weight(self) -> int:
         """How many rows, about."""
-        return sum(len(getattr(self, name)) for name in Changes.__dataclass_fields__)
+        rows = [getattr(self, name) for name in Changes.__dataclass_fields__ if name != "present"]
+        return sum(map(len, rows)) + (self.present is not None)

@@ -6,7 +6,7 @@ from datetime import datetime
 from io import StringIO
 from typing import Final
 
-FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
+FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """How a text begins that a spreadsheet would compute."""
 
 Cell = str | int | bool | datetime | None

@@ -23,6 +23,14 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
+class Present:
+    """The bot is in these guilds, and in no other."""
+
+    at: datetime
+    guild_ids: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     at: datetime
     guild: Guild
@@ -30,11 +38,14 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """A state of a member; ``is_merged`` when states between the last one and it were dropped."""
+    """A state of a member; ``is_estimated`` when nobody knows since when it is so.
+
+    States between the last one and it were dropped, or it is told late.
+    """
 
     at: datetime
     state: VoiceState
-    is_merged: bool = False
+    is_estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +93,7 @@ class Torn:
 Event = (
     Linked
     | Seen
+    | Present
     | Snapshot
     | Voice
     | GuildChanged
@@ -105,7 +117,7 @@ def subject(event: Event) -> Hashable:
             | ChannelDeleted(guild_id=guild_id, channel_id=channel_id)
         ):
             return ("channel", guild_id, channel_id)
-        case Linked() | Seen():
+        case Linked() | Seen() | Present():
             return (type(event),)
         case _:
             return (type(event), event.guild_id)

@@ -68,11 +68,17 @@ class Listener(Protocol):
     def disconnected(self, at: datetime, *, reason: str) -> None:
         """Nothing is heard until `connected`; may be told several times in a row."""
 
+    def present(self, guild_ids: frozenset[int], at: datetime) -> None:
+        """Every guild that the bot is in: it is in no other, be they available or not."""
+
     def guild(self, guild: Guild, at: datetime) -> None:
         """A snapshot: the guild became available, was joined, or is seen after a reconnect."""
 
-    def voice(self, state: VoiceState, at: datetime) -> None:
-        """A member joined, left, moved, or changed how they are there."""
+    def voice(self, state: VoiceState, at: datetime, *, is_late: bool = False) -> None:
+        """A member joined, left, moved, or changed how they are there.
+
+        ``is_late`` when it happened some time before, while there was no connection.
+        """
 
     def guild_changed(
         self, guild_id: int, at: datetime, *, name: str, afk_channel_id: int | None

@@ -134,10 +134,11 @@ class Journal:
 
     async def _commit(self, entries: Sequence[_Entry]) -> None:
         async with transaction() as tx:
+            # Before the leases: an erasure that takes long must not keep them from being renewed.
+            await tx.execute(select(func.pg_advisory_xact_lock_shared(LOCK)))
             held = await leases.held_among(tx, {one.lease for one in entries}, clock.now())
             ours = [one for one in entries if one.lease in held]
             if ours:
-                await tx.execute(select(func.pg_advisory_xact_lock_shared(LOCK)))
                 await self._ask_who_opted_out(tx)
                 await write(tx, [(one.observer_id, one.changes) for one in ours])
         self._pause = FIRST_PAUSE

@@ -20,6 +20,7 @@ from notilog.observers.voice.events import (
     GuildLeft,
     Linked,
     Outage,
+    Present,
     Seen,
     Snapshot,
     Torn,
@@ -75,9 +76,11 @@ class Ledger:
         """Let one event make its changes."""
         match event:
             case Voice():
-                self._hear_voice(event.state, Moment(event.at, event.is_merged))
+                self._hear_voice(event.state, Moment(event.at, event.is_estimated))
             case Seen():
                 self._hear_of_nothing(event.at)
+            case Present():
+                self._be_in(event)
             case Snapshot():
                 self._see_guild(event.guild, event.at)
             case Linked():
@@ -126,7 +129,8 @@ class Ledger:
             self._mend(guild.id, difference, opened.get(difference.member_id), at)
         for member in members:
             self._name_member(guild.id, member, at)
-        self._name_guild(guild.id, guild.name, guild.afk_channel_id, at, is_whole=True)
+        channel_ids = frozenset(channel.id for channel in guild.channels)
+        self._name_guild(guild.id, guild.name, guild.afk_channel_id, at, channel_ids=channel_ids)
         for channel in guild.channels:
             self._name_channel(guild.id, channel)
         self._known[guild.id] = at
@@ -171,6 +175,16 @@ class Ledger:
         self._seen[guild_id] = at
         if self._open.get(guild_id):
             self._changes.seen[guild_id] = at
+
+    def _be_in(self, event: Present) -> None:
+        """Guilds that were left while nobody heard of it."""
+        for guild_id, opened in list(self._open.items()):
+            if guild_id not in event.guild_ids:
+                for session in list(opened.values()):
+                    self._lose(session)
+        for guild_id in self._known.keys() - event.guild_ids:
+            del self._known[guild_id]
+        self._changes.present = (event.guild_ids, event.at)
 
     def _lose_channel(self, event: ChannelDeleted) -> None:
         for session in list(self._open.get(event.guild_id, {}).values()):
@@ -217,12 +231,13 @@ class Ledger:
         afk_channel_id: int | None,
         at: datetime,
         *,
-        is_whole: bool = False,
+        channel_ids: frozenset[int] | None = None,
     ) -> None:
         if self._choice.names(guild_id):
             told = self._changes.guilds.get(guild_id)
-            whole = is_whole or (told is not None and told.is_whole)
-            self._changes.guilds[guild_id] = GuildKnown(name, afk_channel_id, at, whole)
+            if channel_ids is None and told is not None:
+                channel_ids = told.channel_ids
+            self._changes.guilds[guild_id] = GuildKnown(name, afk_channel_id, at, channel_ids)
             self._changes.guilds_left.pop(guild_id, None)
 
     def _name_channel(self, guild_id: int, channel: Channel) -> None:

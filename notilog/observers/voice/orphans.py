@@ -3,9 +3,11 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from notilog.observers.tables import ObserverRow
+from notilog.observers.voice.privacy_lock import LOCK
 from notilog.observers.voice.stays import FLAGS
 from notilog.observers.voice.tables import VoiceSessionRow
 
@@ -54,6 +56,7 @@ async def close_orphaned(tx: AsyncSession, now: datetime) -> int:
 
     Returns how many those were.
     """
+    await tx.execute(select(func.pg_advisory_xact_lock_shared(LOCK)))
     cut = now - GRACE
     opened = select(VoiceSessionRow.observer_id).where(
         VoiceSessionRow.ended_at.is_(None), VoiceSessionRow.last_seen_at < cut
@@ -61,7 +64,15 @@ async def close_orphaned(tx: AsyncSession, now: datetime) -> int:
     observers = {f"observer:{each}": each for each in await tx.scalars(opened.distinct())}
     names = {"names": list(observers)}
     known = set(await tx.scalars(_KNOWN, names))
-    gone = set(await tx.scalars(_GONE, {**names, "cut": cut})) | (observers.keys() - known)
+    gone = set(await tx.scalars(_GONE, {**names, "cut": cut}))
+    # Of those that never had a lease nobody begins to run one while their row is held.
+    never = [observers[name] for name in observers.keys() - known]
+    held = (
+        select(ObserverRow.id)
+        .where(ObserverRow.id.in_(never), ObserverRow.running_turn.is_(None))
+        .with_for_update(skip_locked=True)
+    )
+    gone |= {f"observer:{each}" for each in await tx.scalars(held)}
     if not gone:
         return 0
     of = {"observers": [observers[name] for name in gone], "cut": cut, "flags": list(FLAGS)}

@@ -28,6 +28,7 @@ from notilog.observers.voice.events import (
     GuildLeft,
     Linked,
     Outage,
+    Present,
     Seen,
     Snapshot,
     Voice,
@@ -84,18 +85,22 @@ class Recorder:
             self._is_connected = False
             self._put(Linked(at, connected=False))
 
+    def present(self, guild_ids: frozenset[int], at: datetime) -> None:
+        self._put(Present(at, frozenset(filter(is_snowflake, guild_ids))))
+
     def guild(self, guild: Guild, at: datetime) -> None:
         self._put_of(guild.id, Snapshot(at, admitted_guild(guild)))
 
-    def voice(self, state: VoiceState, at: datetime) -> None:
+    def voice(self, state: VoiceState, at: datetime, *, is_late: bool = False) -> None:
         admitted = admitted_state(state)
         if admitted is not None:
-            self._put(Voice(at, admitted))
+            self._put(Voice(at, admitted, is_late))
 
     def guild_changed(
         self, guild_id: int, at: datetime, *, name: str, afk_channel_id: int | None
     ) -> None:
-        self._put_of(guild_id, GuildChanged(at, guild_id, storable(name), afk_channel_id))
+        afk = afk_channel_id if afk_channel_id and is_snowflake(afk_channel_id) else None
+        self._put_of(guild_id, GuildChanged(at, guild_id, storable(name), afk))
 
     def channel(self, guild_id: int, channel: Channel, at: datetime) -> None:
         if is_snowflake(channel.id):

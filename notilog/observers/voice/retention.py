@@ -80,14 +80,14 @@ _LEFT_GUILDS: Final = text("DELETE FROM voice_guilds WHERE left_at < :cut")
 async def enforce(now: datetime) -> int:
     """Delete what is not to be kept any longer, in pieces; says how many rows that were."""
     settings = config.section(VoiceSettings)
-    deleted = 0
+    deleted = await purge_left(now)
     if settings.days is not None:
         cut = now - timedelta(days=settings.days)
         for statement in _OLD:
             deleted += await _delete_all(statement, cut)
         for statement in _OLD_NAMES:
             deleted += await _delete_once(statement, {"cut": cut})
-    return deleted + await purge_left(now)
+    return deleted
 
 
 async def purge_left(now: datetime) -> int:

@@ -62,6 +62,14 @@ _GUILDS_LEFT: Final = _statement(
     WHERE old.observer_id = new.observer_id AND old.guild_id = new.guild_id
     """,
 )
+_GUILDS_GONE: Final = _statement(
+    "observer_id uuid, at timestamptz, there text",
+    """
+    UPDATE voice_guilds AS old SET left_at = new.at FROM {new}
+    WHERE old.observer_id = new.observer_id AND old.left_at IS NULL
+      AND old.guild_id <> ALL (CAST(new.there AS bigint[]))
+    """,
+)
 _CHANNELS: Final = _statement(
     "observer_id uuid, channel_id bigint, guild_id bigint, name text",
     """
@@ -195,15 +203,17 @@ async def _write_places(tx: AsyncSession, changed: Sequence[Of]) -> None:
     named = [(of, key, known) for of, one in changed for key, known in one.guilds.items()]
     await _GUILDS.run(tx, [(of, key, known.name, known.afk_channel_id) for of, key, known in named])
     await _GUILDS_LEFT.run(tx, _by_key(changed, "guilds_left"))
+    present = [(of, one.present[1], _array(one.present[0])) for of, one in changed if one.present]
+    await _GUILDS_GONE.run(tx, present)
     await _CHANNELS.run(
         tx, [(of, key, *known) for of, one in changed for key, known in one.channels.items()]
     )
     await _CHANNELS_DELETED.run(tx, _by_key(changed, "channels_deleted"))
     whole = [
-        (of, key, known.at, "{" + ",".join(map(str, one.channels)) + "}")
+        (of, key, known.at, _array(known.channel_ids | one.channels.keys()))
         for of, one in changed
         for key, known in one.guilds.items()
-        if known.is_whole
+        if known.channel_ids is not None
     ]
     await _CHANNELS_GONE.run(tx, whole)
     touched = {(of, key) for of, key, _ in named}
@@ -225,6 +235,10 @@ async def _write_intervals(tx: AsyncSession, changed: Sequence[Changes]) -> None
         for key, made in one.intervals.items()
     ]
     await _INTERVALS_BEGUN.run(tx, begun)
+
+
+def _array(ids: Iterable[int]) -> str:
+    return "{" + ",".join(map(str, ids)) + "}"
 
 
 def _by_key(changed: Sequence[Of], name: str) -> Iterator[tuple[Any, ...]]:

@@ -26,6 +26,8 @@ class Told:
     """Everything that was told, in order: ``(what, ...)``."""
 
     all: list[tuple[Any, ...]] = field(default_factory=list)
+    late: list[VoiceState] = field(default_factory=list)
+    member_of: frozenset[int] = frozenset()
 
     def connected(self, at: datetime) -> None:
         self._note("connected", at)
@@ -33,11 +35,17 @@ class Told:
     def disconnected(self, at: datetime, *, reason: str) -> None:
         self._note("disconnected", at, reason)
 
+    def present(self, guild_ids: frozenset[int], at: datetime) -> None:
+        assert at.tzinfo is not None
+        self.member_of = guild_ids
+
     def guild(self, guild: Guild, at: datetime) -> None:
         self._note("guild", at, guild)
 
-    def voice(self, state: VoiceState, at: datetime) -> None:
+    def voice(self, state: VoiceState, at: datetime, *, is_late: bool = False) -> None:
         self._note("voice", at, state)
+        if is_late:
+            self.late.append(state)
 
     def guild_changed(
         self, guild_id: int, at: datetime, *, name: str, afk_channel_id: int | None

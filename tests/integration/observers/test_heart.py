@@ -20,13 +20,17 @@ LENGTH = timedelta(seconds=1)
 
 
 class Beats:
-    """What the heart wrote with each beat."""
+    """What the heart wrote with each beat, and whose work it is told to end."""
 
     def __init__(self) -> None:
         self.names: list[set[str]] = []
+        self.unwanted: set[str] = set()
 
-    async def __call__(self, _: AsyncSession, names: Collection[str], __: datetime) -> None:
-        self.names.append(set(names))
+    async def __call__(
+        self, _: AsyncSession, renewed: Collection[Lease], __: datetime
+    ) -> Collection[str]:
+        self.names.append({lease.name for lease in renewed})
+        return self.unwanted
 
 
 async def work(_: Lease) -> None:
@@ -59,7 +63,7 @@ async def test_all_are_renewed_and_only_what_is_lost_ends(database: None) -> Non
 
 
 async def test_what_cannot_be_renewed_ends_before_another_may_begin(database: None) -> None:
-    async def fail(_: AsyncSession, __: Collection[str], ___: datetime) -> None:
+    async def fail(_: AsyncSession, __: Collection[Lease], ___: datetime) -> Collection[str]:
         raise OSError("the database is away")
 
     heart = Heart(length=LENGTH, on_beat=fail)
@@ -79,3 +83,67 @@ async def test_work_that_ends_by_itself_lets_go(database: None) -> None:
     assert await heart.keep("a", done)
     async with transaction() as tx:
         assert await leases.is_free(tx, "a", now=clock.now())
+
+
+async def test_what_nobody_wants_ends_and_lets_go(database: None) -> None:
+    beats = Beats()
+    beats.unwanted = {"a"}
+    heart = Heart(length=LENGTH, on_beat=beats)
+    assert await heart.keep("a", work)
+    async with transaction() as tx:
+        assert await leases.is_free(tx, "a", now=clock.now())
+
+
+async def test_who_takes_what_was_lost_here_ends_the_work_before(database: None) -> None:
+    """The lease ended, and is taken in the same process before its heart has looked."""
+    beats = Beats()
+    heart = Heart(length=timedelta(minutes=1), on_beat=beats)
+    first = asyncio.create_task(heart.keep("a", work))
+
+    async def is_taken() -> bool:
+        async with transaction() as tx:
+            return not await leases.is_free(tx, "a", now=clock.now())
+
+    await until(is_taken)
+    async with transaction() as tx:
+        await tx.execute(text("UPDATE leases SET until = now() - interval '1 second'"))
+    ended = []
+
+    async def second_work(_: Lease) -> None:
+        ended.append(first.done() or first.cancelling())
+        await asyncio.Event().wait()
+
+    second = asyncio.create_task(heart.keep("a", second_work))
+    with pytest.raises(Fenced):
+        await first
+
+    async def has_begun() -> bool:
+        return bool(ended)
+
+    await until(has_begun)
+    assert not second.done()
+    second.cancel()
+    await asyncio.gather(second, return_exceptions=True)
+    async with transaction() as tx:
+        assert await leases.is_free(tx, "a", now=clock.now())
+
+
+async def test_a_lease_that_a_transaction_holds_costs_the_others_nothing(database: None) -> None:
+    beats = Beats()
+    heart = Heart(length=LENGTH, on_beat=beats)
+    running = [asyncio.create_task(heart.keep(name, work)) for name in ("a", "b")]
+
+    async def both_beat() -> bool:
+        return bool(beats.names) and beats.names[-1] == {"a", "b"}
+
+    async def only_b() -> bool:
+        return beats.names[-1] == {"b"}
+
+    await until(both_beat)
+    async with transaction() as tx:
+        await tx.execute(text("SELECT 1 FROM leases WHERE name = 'a' FOR UPDATE"))
+        await until(only_b)
+    await until(both_beat)
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)

@@ -26,7 +26,7 @@ def all_of(backlog: Backlog) -> list[Event]:
 
 def told(events: list[Event]) -> list[tuple[int, int | None, bool]]:
     return [
-        (one.state.member_id, one.state.channel_id, one.is_merged)
+        (one.state.member_id, one.state.channel_id, one.is_estimated)
         for one in events
         if isinstance(one, Voice)
     ]
