@@ -8,7 +8,6 @@ instant is an argument, read from the clocks of the workers' machines, which mus
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, case, select, tuple_, update
@@ -134,15 +133,17 @@ async def held_among(tx: AsyncSession, leases: Collection[Lease], now: datetime)
     return await _found(tx, statement, leases)
 
 
-def _among(leases: Collection[Lease], now: datetime) -> Select[Any]:
+def _among(leases: Collection[Lease], now: datetime) -> "Select[str, UUID, int]":
     """Those of the leases that are their holders' now."""
     keys = [(lease.name, lease.holder, lease.fence) for lease in leases]
     key = tuple_(LeaseRow.name, LeaseRow.holder, LeaseRow.fence)
-    statement: Select[Any] = select(LeaseRow.name, LeaseRow.holder, LeaseRow.fence)
+    statement = select(LeaseRow.name, LeaseRow.holder, LeaseRow.fence)
     return statement.where(key.in_(keys), LeaseRow.until > now)
 
 
-async def _found(tx: AsyncSession, statement: Select[Any], leases: Collection[Lease]) -> set[Lease]:
+async def _found(
+    tx: AsyncSession, statement: "Select[str, UUID, int]", leases: Collection[Lease]
+) -> set[Lease]:
     found = {tuple(row) for row in await tx.execute(statement)}
     return {lease for lease in leases if (lease.name, lease.holder, lease.fence) in found}
 

@@ -191,3 +191,32 @@ async def test_a_session_that_cannot_be_resumed_for_long_is_given_up(server: Dis
         server.accept_gateway()
         await told.heard("connected", 2)
     assert (len(bot.identifies), len(bot.resumes)) == (2, 0)
+
+
+async def test_what_a_resume_replays_is_told_as_late(server: Discord) -> None:
+    bot, ann, ben = server.make_bot(), server.person("ann"), server.person("ben")
+    guild = server.make_guild(bot)
+    async with hearing(server, bot) as told:
+        await told.heard("guild")
+        server.join(guild, ann, guild.room("Talk"))
+        await told.heard("voice")
+        server.drop_connections()
+        server.leave(guild, ann)
+        await told.heard("voice", 2)
+        await so(lambda: len(bot.resumes) == 1)
+        server.join(guild, ben, guild.room("Talk"))
+        await told.heard("voice", 3)
+    assert [(one.member_id, one.channel_id) for one in told.late] == [(ann.id, None)]
+
+
+async def test_each_beginning_says_which_guilds_there_are(server: Discord) -> None:
+    """Fact 8: also of what was left while nobody was there."""
+    bot = server.make_bot()
+    here, there = server.make_guild(bot), server.make_guild(bot)
+    async with hearing(server, bot) as told:
+        await told.heard("guild", 2)
+        assert told.member_of == {here.id, there.id}
+    server.kick_bot(there, bot)
+    async with hearing(server, bot) as told:
+        await told.heard("guild")
+        assert told.member_of == {here.id}

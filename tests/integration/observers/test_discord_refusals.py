@@ -8,7 +8,7 @@ import pytest
 
 from notilog.observers.discord.connection import Connection
 from notilog.observers.failures import Permanent, Temporary
-from tests.integration.observers.hearing import HASTY, Told, at_once, connection_to, so
+from tests.integration.observers.hearing import HASTY, Told, at_once, connection_to, hearing, so
 from tests.outside.discord import Discord
 from tests.outside.discord_bots import Answer
 from tests.outside.hanging import hanging_server
@@ -301,3 +301,30 @@ async def test_a_gateway_with_a_private_address_is_refused(server: Discord) -> N
         await made.run()
     assert server.connections == []
     assert bot.identifies == []
+
+
+async def test_a_redirect_is_not_followed_anywhere(server: Discord) -> None:
+    bot = server.make_bot()
+    elsewhere = {"Location": f"{server.api_base}/users/@me"}
+    server.answer("/users/@me", Answer(302, {}, elsewhere))
+    made = Connection(
+        bot.token,
+        token_key="key",
+        identify_turn=at_once,
+        api_base=server.api_base,
+        allow_private=True,
+    )
+    with pytest.raises(Permanent, match="redirects"):
+        await made.run()
+    assert [request.path for request in server.rest.requests] == ["/users/@me"]
+
+
+async def test_json_is_read_whatever_else_its_header_says(server: Discord) -> None:
+    """Fact 12 is of the library; servers that speak the protocol add a charset."""
+    bot = server.make_bot()
+    told = {"Content-Type": "application/json; charset=utf-8"}
+    starts = {"shards": 1, "session_start_limit": bot.starts.told}
+    gateway = {"url": f"ws://127.0.0.1:{server.port}/gateway", **starts}
+    server.answer("/gateway/bot", Answer(200, gateway, told))
+    async with hearing(server, bot) as heard:
+        await so(lambda: "connected" in heard.kinds)

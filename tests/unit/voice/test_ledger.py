@@ -26,6 +26,7 @@ from notilog.observers.voice.events import (
     GuildLeft,
     Linked,
     Outage,
+    Present,
     Seen,
     Snapshot,
     Torn,
@@ -255,3 +256,16 @@ def test_a_name_is_written_once() -> None:
 def test_clocks_that_are_set_back_end_nothing_before_it_began() -> None:
     _, book = heard(Voice(after(10), state()), Voice(NOON, state(channel_id=None)))
     assert book.spans() == [(after(10), after(10), "left")]
+
+
+def test_guilds_that_there_are_no_more_end_their_sessions() -> None:
+    ledger = Ledger(Choice())
+    ledger.hear(Snapshot(NOON, guild(state())))
+    ledger.hear(Snapshot(NOON, guild(state(22, guild_id=2), guild_id=2)))
+    ledger.take()
+    ledger.hear(Present(after(60), frozenset({1})))
+    changes = ledger.take()
+    assert [session.member_id for session in ledger.open_sessions] == [21]
+    (ended,) = changes.sessions.values()
+    assert (ended.ended_at, ended.end_reason, ended.end_estimated) == (NOON, "gap", True)
+    assert changes.present == (frozenset({1}), after(60))
