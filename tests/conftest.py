@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from hypothesis import settings as hypothesis_settings
 
 from notilog import settings as schema
 from notilog.config import Settings
@@ -13,6 +14,10 @@ from notilog.db.session import close_database, open_database
 from tests import sample
 from tests.servers import postgres, rabbitmq
 from tests.servers import redis as redis_server
+
+# Most properties fail early or never; those that need more examples say so themselves.
+hypothesis_settings.register_profile("notilog", max_examples=40)
+hypothesis_settings.load_profile("notilog")
 
 
 def pytest_report_header() -> str:
@@ -22,6 +27,7 @@ def pytest_report_header() -> str:
     return f"log lines: MADE UP; for real ones name a folder with {sample.NAME}: NOTILOG_TEST_DATA"
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A file's tests run in one process, and so do all that share the running platform."""
     for item in items:

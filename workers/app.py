@@ -14,7 +14,6 @@ from celery.exceptions import SecurityWarning
 from notilog import config, log_output
 from notilog import settings as schema
 from notilog.fallbacks import ConfigurationError
-from workers import flower_access
 from workers.log_intake import LogIntake
 from workers.readiness import announce
 from workers.task import CoroutineTask
@@ -85,5 +84,7 @@ signals.worker_shutting_down.connect(_tell_of_stopping)
 celery.apps.worker.safe_say = _say_on_stderr
 signals.setup_logging.connect(_keep_our_logging)
 if "flower" in sys.argv:  # Flower sends no signal, and keeps the handlers that it finds
+    from workers.flower_access import guard_metrics
+
     log_output.configure(config.current(), process="flower")
-    flower_access.guard_metrics()
+    guard_metrics()

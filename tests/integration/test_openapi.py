@@ -26,7 +26,7 @@ from notilog.users.caller import Caller
 from notilog.users.tokens import NewToken
 from tests.servers.api import api
 
-EXAMPLES = 15
+EXAMPLES = 8
 LONGEST_LINE = 60_000
 
 

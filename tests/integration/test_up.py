@@ -155,32 +155,6 @@ def test_killed_it_takes_everything_along_and_starts_again_with_its_data(tmp_pat
         assert gone(family)
 
 
-def test_an_account_and_a_token_are_made_from_the_command_line(tmp_path: Path) -> None:
-    with running(tmp_path) as up:
-        names = ("--first-name", "Ann", "--last-name", "Lee")
-        added = run(tmp_path, "user", "add", "ann", *names, stdin="a good long password\n")
-        assert added.returncode == 0, added.stderr
-        token = run(tmp_path, "token", "add", "ann", "--name", "shop", "--scope", "logs:write")
-        assert token.returncode == 0, token.stderr
-        headers = {"Authorization": f"Bearer {token.stdout.strip()}"}
-        url = f"http://127.0.0.1:{up.port}/api/v1/users/ann"
-        assert httpx.get(url, headers=headers).status_code == 200
-        assert httpx.get(url).status_code == 401
-
-        made = run(tmp_path, "user", "password", "ann", "--generate")
-        (password,) = re.findall(r"password (\S+) \(shown this once\)", made.stdout)
-        signing_in = {"login": "ann", "password": password}
-        sessions = f"http://127.0.0.1:{up.port}/api/v1/sessions"
-        assert httpx.post(sessions, json=signing_in).status_code == 201
-        assert_refused(run(tmp_path, "user", "password", "bob", "--generate"), "bob")
-        assert_refused(run(tmp_path, "user", "password", "ann"), "8 to 1024 characters")
-
-        beyond = run(tmp_path, "token", "add", "ann", "--name", "all", "--scope", "admin")
-        assert_refused(beyond, "admin")
-        again = run(tmp_path, "token", "add", "bob", "--name", "all", "--scope", "logs:write")
-        assert_refused(again, "bob")
-
-
 @pytest.mark.parametrize("option", ["--port", "--flower-port"])
 def test_a_busy_port_is_refused(tmp_path: Path, option: str) -> None:
     with socket.socket() as busy:
