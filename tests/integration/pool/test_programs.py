@@ -17,8 +17,6 @@ from tests.servers.process import running, wait_until
 from tests.servers.rabbitmq import free_port
 from tests.servers.worker import CELERY, Events, Worker, send
 
-both_brokers = pytest.mark.parametrize("broker", ["redis", "rabbitmq"])
-
 
 @contextmanager
 def flower(folder: Path) -> Iterator[str]:
@@ -41,7 +39,6 @@ def _answers(url: str) -> bool:
     return True
 
 
-@both_brokers
 def test_flower_asks_for_a_password_and_shows_workers_and_tasks(
     app: celery.Celery, worker: Worker, tmp_path: Path
 ) -> None:
@@ -72,7 +69,7 @@ def test_flower_ends_a_running_task(app: celery.Celery, worker: Worker, tmp_path
         )
 
 
-@both_brokers
+@pytest.mark.parametrize("broker", ["rabbitmq"])
 def test_beat_wakes_what_is_due_every_few_seconds(
     app: celery.Celery, events: Events, tmp_path: Path
 ) -> None:

@@ -97,7 +97,6 @@ def test_tasks_and_the_limit_outlive_a_restart_of_the_broker(
         ]
 
 
-@both_brokers
 def test_one_of_500_long_tasks_is_terminated_and_the_others_go_on(
     app: celery.Celery, events: Events, tmp_path: Path, notes: Notes
 ) -> None:
@@ -113,7 +112,6 @@ def test_one_of_500_long_tasks_is_terminated_and_the_others_go_on(
     assert events.count("task-revoked") == 1
 
 
-@both_brokers
 def test_revoke_ends_a_running_task_that_asks_for_it_and_no_other(
     app: celery.Celery, events: Events, tmp_path: Path, notes: Notes
 ) -> None:
@@ -157,7 +155,6 @@ def test_a_task_that_ends_badly_is_reported_as_failed_and_takes_nothing_along(
     events.wait_for("task-succeeded", send(events.app, "sleep", "after", 0))
 
 
-@both_brokers
 def test_the_hard_limit_does_not_wait_for_a_stubborn_task(
     app: celery.Celery, tmp_path: Path, notes: Notes
 ) -> None:
