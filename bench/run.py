@@ -43,11 +43,19 @@ def main() -> int:
     unknown = [name for name in arguments.names if name not in BENCHES]
     if unknown:
         parser.error(f"no bench {', '.join(unknown)}; there are {', '.join(BENCHES)}")
-    rows = [row for name in arguments.names or BENCHES for row in _measured(name)]
-    Console().print(as_table(rows))
-    if arguments.write:
+    console, rows, failed = Console(), list[Row](), list[str]()
+    for name in arguments.names or BENCHES:
+        try:
+            rows += _measured(name)
+        except Exception:  # what was measured before is not lost by it
+            console.print_exception()
+            failed.append(name)
+    console.print(as_table(rows))
+    if failed:
+        console.print(f"failed: {', '.join(failed)}", style="bold red")
+    elif arguments.write:
         arguments.write.write_text(as_markdown(rows))
-    return 0 if all(row.met for row in rows) else 1
+    return 0 if all(row.met for row in rows) and not failed else 1
 
 
 def _measured(name: str) -> list[Row]:
