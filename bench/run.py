@@ -47,7 +47,7 @@ def main() -> int:
     for name in arguments.names or BENCHES:
         try:
             rows += _measured(name)
-        except Exception:  # what was measured before is not lost by it
+        except Exception:  # noqa: BLE001  what was measured before is not lost by it
             console.print_exception()
             failed.append(name)
     console.print(as_table(rows))
