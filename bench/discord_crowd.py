@@ -9,6 +9,7 @@ import json
 import sys
 import time
 
+from notilog import descriptors
 from tests.outside.discord import Discord, discord_server
 from tests.outside.discord_world import Server
 
@@ -46,4 +47,5 @@ def _tell(what: object) -> None:
 
 
 if __name__ == "__main__":
+    descriptors.allow_many()
     asyncio.run(main(int(sys.argv[1])))

@@ -16,7 +16,7 @@ import celery
 import structlog
 import uvloop
 
-from notilog import jobs
+from notilog import descriptors, jobs
 from notilog.config import Settings
 from notilog.db.session import close_database, open_database
 from notilog.jobs import Wakeup
@@ -48,6 +48,7 @@ _runtime: _Runtime | None = None
 def start(settings: Settings, app: celery.Celery) -> None:
     """Run the loop, open the database on it and send wake-ups through ``app``."""
     global _runtime  # noqa: PLW0603  one loop a process
+    descriptors.allow_many()
     loop = uvloop.new_event_loop()
     # Names are resolved in threads, and a name server that is silent holds each for long.
     loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="loop"))

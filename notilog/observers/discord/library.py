@@ -147,8 +147,11 @@ class Client(discord.Client):
             discord.LoginFailure: it is not.
         """
         await self._async_setup_hook()
-        if not self._allow_private:
-            self.http.connector = aiohttp.TCPConnector(limit=0, resolver=outbound.PublicResolver())
+        self.http.connector = aiohttp.TCPConnector(
+            limit=0,
+            force_close=True,  # two requests a session: a connection kept would be one for nothing
+            resolver=None if self._allow_private else outbound.PublicResolver(),
+        )
         async with asyncio.timeout(REST_WITHIN):
             await self.http.static_login(token)
 
