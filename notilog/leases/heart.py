@@ -41,10 +41,12 @@ class Heart:
     Args:
         length: how long a lease lasts that is not renewed; it is renewed three times as often.
         on_beat: what else is written with each beat.
+        gate: how many leases are taken or let go of at the same time.
     """
 
-    def __init__(self, *, length: timedelta, on_beat: OnBeat) -> None:
+    def __init__(self, *, length: timedelta, on_beat: OnBeat, gate: asyncio.Semaphore) -> None:
         self._length = length
+        self._gate = gate
         self._on_beat = on_beat
         self._held: set[_Held] = set()
         self._beating: asyncio.Task[None] | None = None
@@ -59,9 +61,8 @@ class Heart:
             Fenced: the lease was lost.
             Unavailable: the database does not answer, so that nobody can say whose the lease is.
         """
-        now = clock.now()
-        async with transaction() as tx:
-            lease = await take(tx, name, holder=uuid4(), now=now, length=self._length)
+        async with self._gate, transaction() as tx:
+            lease = await take(tx, name, holder=uuid4(), now=clock.now(), length=self._length)
         if lease is None:
             return False
         log.info("lease_taken", lease=name, fence=lease.fence)
@@ -81,7 +82,8 @@ class Heart:
             await asyncio.gather(held.working, return_exceptions=True)
             self._held.discard(held)
             if held.ended != "lost":
-                await let_go(lease)
+                async with self._gate:
+                    await let_go(lease)
         return True
 
     async def _see_the_end_of(self, name: str) -> None:

@@ -37,6 +37,8 @@ Ending = Literal["revoked", "shutdown"]
 LAST_WRITE: Final = 1.5
 """Seconds in which the end of a run is written when its worker stops; its lease ends anyway."""
 TRY_AGAIN: Final = 0.2
+AT_ONCE: Final = 6
+"""Transactions of all runs of a process; others need connections, too."""
 LONGEST_ERROR: Final = 1000
 _OUTAGES: Final = (Unavailable, SQLAlchemyError, OSError, TimeoutError)
 _luck = SystemRandom().uniform
@@ -64,7 +66,13 @@ async def run(
 def _heart(_loop: asyncio.AbstractEventLoop) -> Heart:
     """The one of this process, which has one loop."""
     length = timedelta(seconds=config.section(ObserversSettings).lease_seconds)
-    return Heart(length=length, on_beat=_beat)
+    return Heart(length=length, on_beat=_beat, gate=_gate(_loop))
+
+
+@cache
+def _gate(_loop: asyncio.AbstractEventLoop) -> asyncio.Semaphore:
+    """A thousand that start at once wait here, in order, and not for the pool of connections."""
+    return asyncio.Semaphore(AT_ONCE)
 
 
 @cache
@@ -107,6 +115,7 @@ class _Run:
         self._worker = worker
         self._ending = ending
         self._turn = 0
+        self._gate = _gate(asyncio.get_running_loop())
         self._told: asyncio.Queue[tuple[State, str | None]] = asyncio.Queue()
         self._writing = asyncio.Lock()
         self._state: State = "starting"
@@ -137,8 +146,8 @@ class _Run:
 
     async def _begin(self, lease: Lease) -> bool:
         """Say that it is us; False when nobody wants it to run any more."""
-        now = clock.now()
-        async with transaction() as tx:
+        async with self._gate, transaction() as tx:
+            now = clock.now()
             await leases.hold(tx, lease, now)
             row = await tx.get(ObserverRow, self._id, with_for_update=True)
             if row is None or row.desired != "running" or row.state == "failed":
@@ -170,7 +179,7 @@ class _Run:
             await self._pause(lease, failure)
 
     async def _watch(self, lease: Lease) -> None:
-        async with transaction() as tx:
+        async with self._gate, transaction() as tx:
             row = await tx.get_one(ObserverRow, self._id)
             name, kind, env, secret = row.name, row.kind, dict(row.env), row.sealed
         opened = envs.opened(self._id, kind, env, secret)
@@ -245,7 +254,7 @@ class _Run:
         )
         while True:
             try:
-                async with transaction() as tx:
+                async with self._gate, transaction() as tx:
                     await leases.hold(tx, lease, clock.now())
                     await tx.execute(statement)
             except _OUTAGES as error:

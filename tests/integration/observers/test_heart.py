@@ -39,7 +39,7 @@ async def work(_: Lease) -> None:
 
 async def test_all_are_renewed_and_only_what_is_lost_ends(database: None) -> None:
     beats = Beats()
-    heart = Heart(length=LENGTH, on_beat=beats)
+    heart = Heart(length=LENGTH, on_beat=beats, gate=asyncio.Semaphore(4))
     running = {name: asyncio.create_task(heart.keep(name, work)) for name in ("a", "b", "c")}
 
     async def beats_all() -> bool:
@@ -66,7 +66,7 @@ async def test_what_cannot_be_renewed_ends_before_another_may_begin(database: No
     async def fail(_: AsyncSession, __: Collection[Lease], ___: datetime) -> Collection[str]:
         raise OSError("the database is away")
 
-    heart = Heart(length=LENGTH, on_beat=fail)
+    heart = Heart(length=LENGTH, on_beat=fail, gate=asyncio.Semaphore(4))
     with pytest.raises(Fenced):
         await heart.keep("a", work)
     async with transaction() as tx:
@@ -79,7 +79,7 @@ async def test_work_that_ends_by_itself_lets_go(database: None) -> None:
     async def done(_: Lease) -> None:
         """Nothing."""
 
-    heart = Heart(length=LENGTH, on_beat=Beats())
+    heart = Heart(length=LENGTH, on_beat=Beats(), gate=asyncio.Semaphore(4))
     assert await heart.keep("a", done)
     async with transaction() as tx:
         assert await leases.is_free(tx, "a", now=clock.now())
@@ -88,7 +88,7 @@ async def test_work_that_ends_by_itself_lets_go(database: None) -> None:
 async def test_what_nobody_wants_ends_and_lets_go(database: None) -> None:
     beats = Beats()
     beats.unwanted = {"a"}
-    heart = Heart(length=LENGTH, on_beat=beats)
+    heart = Heart(length=LENGTH, on_beat=beats, gate=asyncio.Semaphore(4))
     assert await heart.keep("a", work)
     async with transaction() as tx:
         assert await leases.is_free(tx, "a", now=clock.now())
@@ -97,7 +97,7 @@ async def test_what_nobody_wants_ends_and_lets_go(database: None) -> None:
 async def test_who_takes_what_was_lost_here_ends_the_work_before(database: None) -> None:
     """The lease ended, and is taken in the same process before its heart has looked."""
     beats = Beats()
-    heart = Heart(length=timedelta(minutes=1), on_beat=beats)
+    heart = Heart(length=timedelta(minutes=1), on_beat=beats, gate=asyncio.Semaphore(4))
     first = asyncio.create_task(heart.keep("a", work))
 
     async def is_taken() -> bool:
@@ -130,7 +130,7 @@ async def test_who_takes_what_was_lost_here_ends_the_work_before(database: None)
 
 async def test_a_lease_that_a_transaction_holds_costs_the_others_nothing(database: None) -> None:
     beats = Beats()
-    heart = Heart(length=LENGTH, on_beat=beats)
+    heart = Heart(length=LENGTH, on_beat=beats, gate=asyncio.Semaphore(4))
     running = [asyncio.create_task(heart.keep(name, work)) for name in ("a", "b")]
 
     async def both_beat() -> bool:
