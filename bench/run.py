@@ -34,6 +34,12 @@ machine.
 """
 
 
+TITLES = [
+    "| what | ours | against | peer | ratio | to reach | met |",
+    "|---|--:|---|--:|--:|---|---|",
+]
+
+
 def main() -> int:
     """Measure what the command line names; the exit code is 0 when every target was met."""
     parser = argparse.ArgumentParser(prog="python -m bench.run", description=__doc__)
@@ -54,7 +60,7 @@ def main() -> int:
     if failed:
         console.print(f"failed: {', '.join(failed)}", style="bold red")
     elif arguments.write:
-        arguments.write.write_text(as_markdown(rows))
+        arguments.write.write_text(as_markdown(rows, kept=_not_measured(arguments.write, rows)))
     return 0 if all(row.met for row in rows) and not failed else 1
 
 
@@ -79,13 +85,22 @@ def as_table(rows: list[Row]) -> Table:
     return table
 
 
-def as_markdown(rows: list[Row]) -> str:
-    lines = [
-        "| what | ours | against | peer | ratio | to reach | met |",
-        "|---|--:|---|--:|--:|---|---|",
-    ]
-    lines += ["| " + " | ".join(_cells(row)) + " |" for row in rows]
+def as_markdown(rows: list[Row], *, kept: list[str]) -> str:
+    lines = [*TITLES, *(_line(row) for row in rows), *kept]
     return HEAD + _machine() + "\n\n" + "\n".join(lines) + "\n"
+
+
+def _not_measured(path: Path, rows: list[Row]) -> list[str]:
+    """The lines of an earlier table about what was not measured this time."""
+    if not path.is_file():
+        return []
+    lines = [line for line in path.read_text().splitlines() if line.startswith("| ")]
+    now = {_line(row).split(" | ")[0] for row in rows}
+    return [line for line in lines if line not in TITLES and line.split(" | ")[0] not in now]
+
+
+def _line(row: Row) -> str:
+    return "| " + " | ".join(_cells(row)) + " |"
 
 
 def _cells(row: Row) -> list[str]:

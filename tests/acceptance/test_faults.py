@@ -22,6 +22,8 @@ from tests.acceptance.platform import CHILDREN, Platform, platform
 from tests.acceptance.test_main_job import all_pages
 from tests.servers.process import wait_until
 
+pytestmark = pytest.mark.slow
+
 BATCH = 50
 PAUSE = 0.05
 EVENTS = 240

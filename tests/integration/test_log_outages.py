@@ -20,6 +20,8 @@ from tests.servers import worker as servers
 from tests.servers.postgres import Cluster
 from tests.servers.process import end, wait_until
 
+pytestmark = pytest.mark.slow
+
 HEARTBEAT = 3.0
 SOME = 100
 CONNECT = "NOTILOG_BROKER_URL"

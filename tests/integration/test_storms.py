@@ -31,6 +31,8 @@ from tests.servers import worker as servers
 from tests.servers.process import running, wait_until
 from tests.servers.sink import Sink, sink
 
+pytestmark = pytest.mark.slow
+
 QUEUES = ("-Q", ",".join(("general", *DELIVERIES)))
 CHANNELS = ("email", "webhook")
 PATIENCE = 120

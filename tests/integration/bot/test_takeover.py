@@ -17,6 +17,8 @@ from tests.servers import worker as servers
 from tests.servers.process import wait_until
 from tests.servers.worker import Worker
 
+pytestmark = pytest.mark.slow
+
 STRANGER = 333
 LEASE = 4
 TICK = 1.0
