@@ -1,26 +1,16 @@
 """Finding records: filters on every field, text, attributes, and pages by ``(ts, id)``."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from struct import Struct
-from struct import error as Damaged  # noqa: N812  the class is called "error"
-from typing import Final
-from uuid import UUID
 
 from sqlalchemy import literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from notilog.errors import Invalid
+from notilog import cursors
 from notilog.logs.filters import Filters, conditions, within_time
 from notilog.logs.stretches import Order, stretches
 from notilog.logs.tables import LogRecordRow
 from notilog.users.caller import Caller
-
-_POSITION: Final = Struct("!q16s")
-_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +41,7 @@ async def search(
     place = tuple_(LogRecordRow.ts, LogRecordRow.id)
     wanted = select(LogRecordRow).where(*conditions(filters, caller))
     if cursor is not None:
-        at = tuple_(*map(literal, _place(cursor)))
+        at = tuple_(*map(literal, cursors.place(cursor)))
         wanted = wanted.where(place < at if order == "desc" else place > at)
     columns = (LogRecordRow.ts, LogRecordRow.id)
     ordered = wanted.order_by(*(getattr(column, order)() for column in columns))
@@ -62,18 +52,6 @@ async def search(
         if len(records) > limit:
             break
     page = records[:limit]
-    return Found(page, _cursor(page[-1]) if len(records) > limit else None)
-
-
-def _cursor(row: LogRecordRow) -> str:
-    return urlsafe_b64encode(
-        _POSITION.pack((row.ts - _EPOCH) // _MICROSECOND, row.id.bytes)
-    ).decode()
-
-
-def _place(cursor: str) -> tuple[datetime, UUID]:
-    try:
-        microseconds, key = _POSITION.unpack(urlsafe_b64decode(cursor))
-        return _EPOCH + microseconds * _MICROSECOND, UUID(bytes=key)
-    except (ValueError, OverflowError, Damaged) as error:
-        raise Invalid.field("cursor", "is not a cursor of this list") from error
+    if len(records) <= limit:
+        return Found(page, None)
+    return Found(page, cursors.behind(page[-1].ts, page[-1].id))

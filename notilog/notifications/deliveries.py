@@ -16,8 +16,8 @@ from sqlalchemy import CursorResult, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
-from notilog import jobs
-from notilog.errors import Conflict, Invalid, NotFound
+from notilog import cursors, jobs
+from notilog.errors import Conflict, NotFound
 from notilog.notifications.stored_wishes import wishes_of
 from notilog.notifications.tables import DeliveryRow
 from notilog.notifications.wishes import Wishes, asked_for, held_until, severity_of
@@ -247,17 +247,10 @@ async def listing(
         if wanted is not None:
             statement = statement.where(column == wanted)
     if cursor is not None:
-        statement = statement.where(DeliveryRow.id < _after(cursor))
+        statement = statement.where(DeliveryRow.id < cursors.key(cursor))
     found = [Listed(row, login) for row, login in await tx.execute(statement)]
     page = found[:limit]
     return page, str(page[-1].row.id) if len(found) > limit else None
-
-
-def _after(cursor: str) -> UUID:
-    try:
-        return UUID(cursor)
-    except ValueError:
-        raise Invalid.field("cursor", "is not a cursor given out by this list") from None
 
 
 async def retry(tx: AsyncSession, delivery_id: UUID, *, caller: Caller, now: datetime) -> Listed:

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from notilog import config
+from notilog import config, cursors
 from notilog.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, Stale
 from notilog.logs.alerts import states
 from notilog.logs.alerts.drafts import RuleDraft, rule_of
@@ -85,7 +85,7 @@ async def listing(
     if caller.project is not None:
         statement = statement.where(AlertRuleRow.project == caller.project)
     if cursor is not None:
-        statement = statement.where(AlertRuleRow.id < _after(cursor))
+        statement = statement.where(AlertRuleRow.id < cursors.key(cursor))
     rows = (await tx.scalars(statement)).all()
     page = rows[:limit]
     return await _shown(tx, page), str(page[-1].id) if len(rows) > limit else None
@@ -275,10 +275,3 @@ async def _shown(tx: AsyncSession, rows: Sequence[AlertRuleRow]) -> list[Shown]:
     found = await tx.execute(select(UserRow.id, UserRow.login).where(UserRow.id.in_(owners)))
     logins: dict[UUID, str] = dict(found.all())
     return [Shown(row, logins[row.user_id], tuple(told[row.id])) for row in rows]
-
-
-def _after(cursor: str) -> UUID:
-    try:
-        return UUID(cursor)
-    except ValueError:
-        raise Invalid.field("cursor", "is not a cursor given out by this list") from None
