@@ -3,17 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from time import monotonic
 from typing import Any, Final
 
 import msgspec
-from psycopg.errors import QueryCanceled
-from sqlalchemy import ColumnElement, Executable, Row, func, or_, select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import ColumnElement, Executable, Row, func, or_, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from notilog import config
+from notilog.db import questions
 from notilog.errors import Invalid
 from notilog.logs import levels
 from notilog.logs.limits import LogsSettings
@@ -22,7 +20,6 @@ from notilog.logs.tables import LogCountRow, LogModuleCountRow, LogRecordRow
 from notilog.users.caller import Caller
 
 _SIMPLE: Final = text("'simple'::regconfig")
-_DEADLINE: Final = "search_deadline"
 LONGEST_NUMBER: Final = 17
 """Digits of an attribute that is asked for as a number: those that a float holds."""
 
@@ -110,21 +107,12 @@ async def within_time(tx: AsyncSession, statement: Executable) -> Sequence[Row[A
     Raises:
         Invalid: it took so long that the search should be narrowed.
     """
-    seconds = config.section(LogsSettings).search_timeout
-    advice = f"took longer than {seconds:g} s; narrow it by project or by from and to"
-    left = tx.info.setdefault(_DEADLINE, monotonic() + seconds) - monotonic()
-    if left <= 0:
-        raise Invalid.field("query", advice)
-    milliseconds = str(max(1, int(left * 1000)))
-    # A plan for any values cannot know that an index of a span of time serves these.
-    plans = func.set_config("plan_cache_mode", "force_custom_plan", True)
-    await tx.execute(select(func.set_config("statement_timeout", milliseconds, True), plans))
-    try:
-        return (await tx.execute(statement)).all()
-    except DBAPIError as error:
-        if isinstance(error.orig, QueryCanceled):
-            raise Invalid.field("query", advice) from error
-        raise
+    return await questions.within_time(
+        tx,
+        statement,
+        seconds=config.section(LogsSettings).search_timeout,
+        narrow="project or by from and to",
+    )
 
 
 def _shared(

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from psycopg.errors import InvalidParameterValue, QueryCanceled
-from sqlalchemy import Executable, func, select
+from psycopg.errors import InvalidParameterValue
+from sqlalchemy import Executable, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog import config
+from notilog.db import questions
 from notilog.errors import Invalid, NotFound
 from notilog.observers.tables import ObserverRow
 from notilog.observers.voice.settings import VoiceSettings
@@ -34,16 +35,15 @@ async def answer(
         Invalid: it took so long that the question should be narrowed, or the database knows no
             such zone.
     """
-    seconds = config.section(VoiceSettings).stats_timeout
-    limit = func.set_config("statement_timeout", str(max(1, int(seconds * 1000))), True)
-    # A plan for any values cannot know that an index of a span of time serves these.
-    await tx.execute(select(limit, func.set_config("plan_cache_mode", "force_custom_plan", True)))
     try:
-        return (await tx.execute(statement, values)).all()
+        return await questions.within_time(
+            tx,
+            statement,
+            values,
+            seconds=config.section(VoiceSettings).stats_timeout,
+            narrow="guild or by from and to",
+        )
     except DBAPIError as error:
-        if isinstance(error.orig, QueryCanceled):
-            advice = f"took longer than {seconds:g} s; narrow it by guild or by from and to"
-            raise Invalid.field("query", advice) from error
         if isinstance(error.orig, InvalidParameterValue):  # Python knows zones that it does not
             raise Invalid.field("timezone", "the database does not know it") from error
         raise

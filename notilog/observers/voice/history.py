@@ -1,11 +1,8 @@
 """Actions and sessions as they were recorded, newest first, in pages."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from struct import Struct
-from struct import error as Damaged  # noqa: N812  the class is called "error"
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,7 +10,7 @@ from sqlalchemy import and_, literal, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from notilog.errors import Invalid
+from notilog import cursors
 from notilog.observers.voice.answering import answer, check_observer
 from notilog.observers.voice.tables import (
     VoiceActionRow,
@@ -23,9 +20,6 @@ from notilog.observers.voice.tables import (
     VoiceSessionRow,
 )
 
-_POSITION: Final = Struct("!q16s")
-_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 _Before: Final = aliased(VoiceChannelRow)
 _After: Final = aliased(VoiceChannelRow)
 
@@ -152,22 +146,10 @@ async def _page(
     tx: AsyncSession, statement: Any, at: Any, key: Any, *, limit: int, cursor: str | None
 ) -> Found:
     if cursor is not None:
-        statement = statement.where(tuple_(at, key) < tuple_(*map(literal, _place(cursor))))
+        statement = statement.where(tuple_(at, key) < tuple_(*map(literal, cursors.place(cursor))))
     rows = await answer(tx, statement.order_by(at.desc(), key.desc()).limit(limit + 1))
     page = [Named(*row) for row in rows[:limit]]
     if len(rows) <= limit:
         return Found(page, None)
     last = page[-1].row
-    return Found(page, _cursor(getattr(last, at.key), last.id))
-
-
-def _cursor(at: datetime, key: UUID) -> str:
-    return urlsafe_b64encode(_POSITION.pack((at - _EPOCH) // _MICROSECOND, key.bytes)).decode()
-
-
-def _place(cursor: str) -> tuple[datetime, UUID]:
-    try:
-        microseconds, key = _POSITION.unpack(urlsafe_b64decode(cursor))
-        return _EPOCH + microseconds * _MICROSECOND, UUID(bytes=key)
-    except (ValueError, OverflowError, Damaged) as error:
-        raise Invalid.field("cursor", "is not a cursor of this list") from error
+    return Found(page, cursors.behind(getattr(last, at.key), last.id))
