@@ -69,6 +69,11 @@ class Batch:
     """Whether the broker gives it not for the first time."""
     accepted_at: datetime | None = None
 
+    @property
+    def bad(self) -> tuple[Reject, ...]:
+        """The rejects that are worth keeping: all but those for which there was no room."""
+        return tuple(reject for reject in self.rejects if reject.is_bad)
+
 
 @dataclass(frozen=True, slots=True)
 class Message:

@@ -136,7 +136,7 @@ def _received(message: Message, packer: Packer, now: datetime) -> Batch:
     except Exception as error:  # noqa: BLE001  one message must not hold up those beside it
         packer.cut()
         batch = Batch(batch_id, 0, b"", (Reject(0, str(error), _unread(message)),))
-    bad = tuple(reject for reject in batch.rejects if reject.is_bad)
+    bad = batch.bad
     if len(bad) < len(batch.rejects):
         RECORDS.add("refused", amount=len(batch.rejects) - len(bad))
     return Batch(

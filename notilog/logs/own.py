@@ -1,21 +1,19 @@
-"""Records that NotiLog itself writes, as observers do; stored and handed on like all others."""
+"""Records that NotiLog itself writes, as observers do; taken in, stored and handed on like all."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from uuid_utils.compat import uuid7
+import msgspec
 
 from notilog import config
 from notilog.db.session import transaction
 from notilog.leases import leases
 from notilog.leases.leases import Lease
-from notilog.logs import handing, partitions, store
-from notilog.logs.batch import Batch
+from notilog.logs import handing, partitions, room, store
+from notilog.logs.intake import Sent, accept
 from notilog.logs.limits import LogsSettings
-from notilog.logs.record import Record
-from notilog.logs.rows import Packer
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +34,12 @@ async def write(records: Sequence[OwnRecord], *, lease: Lease, now: datetime) ->
         Fenced: it is not; nothing is stored.
         SQLAlchemyError, psycopg.Error, Unavailable: the database failed, and nothing is stored.
     """
-    limits = config.section(LogsSettings)
-    packer = Packer(limits, arrival=now)
-    for record in records:
-        message = record.message.replace("\0", "")[: limits.message_bytes // 4]
-        packer.add(Record(record.level, record.project, record.module, message, attrs=record.attrs))
-    rows, counts = packer.cut()
-    batch = Batch(uuid7(), len(records), rows, counts=counts, named=False, accepted_at=now)
+    sent = Sent(msgspec.json.encode(records))
+    floor = min(room.current().floor, room.ERRORS)  # nobody could keep errors for later
+    batch = accept(sent, now=now, floor=floor)
+    batch = replace(batch, rejects=batch.bad, named=False, accepted_at=now)
     await partitions.ensure(now)
     async with transaction() as tx:
         await leases.hold(tx, lease, now)
         await store.keep(tx, [batch])
-    await handing.hand([batch], limits.connectors)
+    await handing.hand([batch], config.section(LogsSettings).connectors)

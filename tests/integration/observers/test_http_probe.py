@@ -132,6 +132,13 @@ async def test_each_answer_is_a_record(
     assert record.attrs["milliseconds"] > 0
 
 
+async def test_what_is_secret_in_a_url_is_not_stored(lease: Lease) -> None:
+    async with site() as base:
+        record = await first_record(lease, f"{base}/fine?token=abc123")
+    assert record.attrs["url"] == f"{base}/fine?token=[redacted]"
+    assert "abc123" not in str(record.attrs) + record.message
+
+
 async def test_nobody_there_is_an_error(lease: Lease) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
