@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
-from notilog import config, jobs
+from notilog import config, cursors, jobs
 from notilog.db.session import transaction
-from notilog.errors import Conflict, Invalid, NotFound, Stale
+from notilog.errors import Conflict, NotFound, Stale
 from notilog.leases.tables import LeaseRow
 from notilog.observers import envs
 from notilog.observers.settings import ObserversSettings
@@ -76,11 +76,12 @@ async def create(
         name=name,
         kind=kind,
         owner=None if caller.user_id.int == 0 else caller.user_id,
+        turn=0,
+        version=0,
         created_at=now,
     )
     envs.write(row, checked)
     _want_running(row, caller, now)
-    row.version = 1
     tx.add(row)
     await tx.flush()
     return Shown(row, None)
@@ -96,7 +97,7 @@ async def listing(
     """
     statement = _select().order_by(ObserverRow.id.desc()).limit(limit + 1)
     if cursor is not None:
-        statement = statement.where(ObserverRow.id < _after(cursor))
+        statement = statement.where(ObserverRow.id < cursors.key(cursor))
     found = [Shown(row, until) for row, until in await tx.execute(statement)]
     page = found[:limit]
     return page, str(page[-1].row.id) if len(found) > limit else None
@@ -146,8 +147,7 @@ async def stop(tx: AsyncSession, caller: Caller, *, observer_id: UUID, now: date
         row.desired = "stopped"
         row.changed_by = caller.login
         row.turn += 1
-        row.version += 1
-        row.updated_at = now
+        _changed(row, now)
         if not await _is_alive(tx, observer_id, now):
             over(row, now)
     end(row)
@@ -178,11 +178,11 @@ async def change(
         row.name = name
     if env is not None:
         envs.write(row, envs.changed(row, env))
-    row.version += 1
-    row.updated_at = now
     if row.desired == "running":
         end(row)
         _want_running(row, caller, now)
+    else:
+        _changed(row, now)
     return await _written(tx, row)
 
 
@@ -201,8 +201,7 @@ async def remove(caller: Caller, *, observer_id: UUID, now: datetime) -> None:
         row = await _held(tx, observer_id)
         row.desired, row.changed_by = "stopped", caller.login
         row.turn += 1
-        row.version += 1
-        row.updated_at = now
+        _changed(row, now)
         end(row)
         over(row, now)
     await forget(observer_id)
@@ -229,10 +228,15 @@ def _want_running(row: ObserverRow, caller: Caller, now: datetime) -> None:
     row.changed_by = caller.login
     row.last_error = row.retry_at = None
     row.failures = 0
-    row.turn = (row.turn or 0) + 1
-    row.version = (row.version or 0) + 1
-    row.updated_at = now
+    row.turn += 1
+    _changed(row, now)
     ask(row, now)
+
+
+def _changed(row: ObserverRow, now: datetime) -> None:
+    """Note that somebody changed what is wanted."""
+    row.version += 1
+    row.updated_at = now
 
 
 def end(row: ObserverRow, *, expires: float | None = None) -> None:
@@ -263,13 +267,6 @@ async def _is_alive(tx: AsyncSession, observer_id: UUID, now: datetime) -> bool:
     name = lease_name(observer_id)
     statement = select(LeaseRow.fence).where(LeaseRow.name == name, LeaseRow.until > now)
     return await tx.scalar(statement) is not None
-
-
-def _after(cursor: str) -> UUID:
-    try:
-        return UUID(cursor)
-    except ValueError:
-        raise Invalid.field("cursor", "not one that this list gave out") from None
 
 
 def _unknown() -> NotFound:

@@ -1,5 +1,6 @@
 """Observers over the API: made, shown without their secrets, changed, and deleted."""
 
+import re
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -7,8 +8,11 @@ from uuid import uuid4
 import pytest
 
 from notilog import clock
+from notilog import settings as schema
 from notilog.db.session import transaction
 from notilog.leases import leases
+from notilog.metrics import stored
+from notilog.observers import measures
 from notilog.observers.kinds import KINDS
 from notilog.observers.tables import ObserverRow
 from tests.integration.conftest import Person
@@ -125,6 +129,43 @@ async def test_source_handles_make_and_delete(admin: Person) -> None:
     assert (await admin.api.post("delete", json={"id": made_id})).json() is True
     assert (await admin.api.post("delete", json={"id": made_id})).json() is False
     assert (await admin.api.post("delite", json={"id": made_id})).json() is False
+
+
+async def test_there_are_only_so_many(environment: pytest.MonkeyPatch, admin: Person) -> None:
+    environment.setenv("NOTILOG_OBSERVERS__MOST", "1")
+    schema.load()
+    await made(admin)
+    answer = await admin.api.post("observers", json=PROBE)
+    assert answer.status_code == 409
+    assert "1 observers already" in answer.text
+
+
+async def test_metrics_tell_of_states_heartbeats_and_restarts(admin: Person) -> None:
+    one = await made(admin)
+    two = await made(admin)
+    async with transaction() as tx:
+        row = await tx.get_one(ObserverRow, one["id"])
+        row.state, row.heartbeat_at = "running", clock.now() - timedelta(seconds=90)
+        (await tx.get_one(ObserverRow, two["id"])).state = "failed"
+    measures.RESTARTS.add()
+    measures.EVENTS.add("written", amount=3)
+    measures.EVENTS.add("lost")
+    measures.BUFFER.observe(0.02)
+    measures.WRITTEN.observe(0.04)
+    await stored.flush()
+    text = (await admin.api.get("metrics")).text
+    for line in (
+        'notilog_observers{state="running"} 1.0',
+        'notilog_observers{state="failed"} 1.0',
+        "notilog_observer_restarts_total 1.0",
+        'notilog_observer_events_total{outcome="written"} 3.0',
+        'notilog_observer_events_total{outcome="lost"} 1.0',
+        'notilog_observer_buffer_fill_bucket{le="0.05"} 1.0',
+        'notilog_observer_written_seconds_bucket{le="0.05"} 1.0',
+    ):
+        assert line in text
+    (age,) = re.findall(r"^notilog_observer_heartbeat_age_seconds (\S+)", text, re.MULTILINE)
+    assert 90 <= float(age) < 120
 
 
 async def test_kinds_say_what_they_need(admin: Person) -> None:

@@ -7,6 +7,8 @@ from sqlalchemy import func, select, text
 
 from notilog import clock
 from notilog.db.session import transaction
+from notilog.metrics import counted
+from notilog.observers.measures import BUFFER, EVENTS, WRITTEN
 from notilog.observers.voice import recorder as recorders
 from notilog.observers.voice.choosing import Choice
 from notilog.observers.voice.heard import Channel
@@ -43,6 +45,7 @@ from tests.integration.waiting import until
 
 async def test_a_join_and_a_leave_are_a_session(database: None) -> None:
     observer_id = await observer()
+    counted.take()
     async with recording(observer_id) as recorder:
         recorder.connected(NOON)
         recorder.guild(guild(), NOON)
@@ -52,6 +55,10 @@ async def test_a_join_and_a_leave_are_a_session(database: None) -> None:
         ("join", after(10)),
         ("leave", after(70)),
     ]
+    counts = counted.take()
+    assert counts[EVENTS.name, '["written"]'] == 4
+    assert counts[f"{WRITTEN.name}_bucket", '["+Inf"]'] == 4  # it is long past noon
+    assert any(name == f"{BUFFER.name}_bucket" for name, _ in counts)
     (session,) = await sessions()
     assert (session.member_id, session.channel_id) == (ANNA, HALL)
     assert (session.started_at, session.ended_at) == (after(10), after(70))
