@@ -208,16 +208,7 @@ async def _p95(what: str, ask: Callable[[], Awaitable[None]], *, target: float) 
         await ask()
         taken.append((perf_counter() - begun) * 1000)
     p95 = statistics.quantiles(taken, n=20)[-1]
-    return Row(
-        what=f"{what}, p95",
-        ours=p95,
-        unit="ms",
-        peer_name="",
-        peer=0,
-        ratio=0,
-        target=f"<= {target:g} ms",
-        met=p95 <= target,
-    )
+    return Row.at_most(f"{what}, p95", p95, "ms", most=target)
 
 
 if __name__ == "__main__":

@@ -185,43 +185,19 @@ def _committed(database: str) -> dict[int, float]:
 
 def _of_memory(one: float, many: float) -> Row:
     each = (many - one) / (OBSERVERS - 1)
-    return Row(
-        what=f"observers: {OBSERVERS:,} in one worker ({many:,.0f} MiB), each beyond the first",
-        ours=each,
-        unit="MiB",
-        peer_name="",
-        peer=0,
-        ratio=0,
-        target="<= 0.5 MiB",
-        met=each <= 0.5,
-    )
+    what = f"observers: memory of each of {OBSERVERS:,} in one worker, beyond the first"
+    return Row.at_most(what, each, "MiB", most=0.5)
 
 
 def _of_starting(seconds: float) -> Row:
-    return Row(
-        what=f"observers: all of {OBSERVERS:,} made, identified and running, each with its own bot",
-        ours=seconds,
-        unit="s",
-        peer_name="",
-        peer=0,
-        ratio=0,
-        target="<= 60 s",
-        met=seconds <= 60,
-    )
+    what = f"observers: all of {OBSERVERS:,} made, identified and running, each with its own bot"
+    return Row.at_most(what, seconds, "s", most=60)
 
 
 def _of_lateness(late: list[float]) -> Row:
     p99 = statistics.quantiles(late, n=100)[-1]
-    return Row(
-        what=f"observers: event to committed row, {A_SECOND} events/s, p99",
-        ours=p99,
-        unit="ms",
-        peer_name="",
-        peer=0,
-        ratio=0,
-        target="<= 500 ms",
-        met=p99 <= 500,
-    )
+    what = f"observers: event to committed row, {A_SECOND} events/s, p99"
+    return Row.at_most(what, p99, "ms", most=500)
 
 
 if __name__ == "__main__":
