@@ -14,7 +14,6 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from time import monotonic
@@ -22,13 +21,12 @@ from typing import Any, Final
 
 import psutil
 import psycopg
-from celery import Celery
 
 from bench.row import Row
-from notilog import clock, jobs
+from bench.waking import waking
+from notilog import clock
 from notilog import settings as schema
 from notilog.db.session import close_database, open_database, transaction
-from notilog.jobs import Wakeup
 from notilog.observers import observers
 from notilog.ops.embedded import Program, prepare_postgres
 from notilog.ops.services import services
@@ -90,7 +88,7 @@ async def _measured(folder: Path, database: str, crowd: subprocess.Popen[str]) -
     service = services(host="127.0.0.1", port=0, flower_port=0)["worker-observers"]
     program = Program((sys.executable, *service.command[1:]))
     log = folder / "worker.log"
-    with running(program, log, cwd=folder) as process, _waking():
+    with running(program, log, cwd=folder) as process, waking():
         await _until(lambda: _holds("ready." in log.read_text()), "the worker's start")
         worker = psutil.Process(process.pid)
         first, *others = place["tokens"]
@@ -108,20 +106,6 @@ async def _measured(folder: Path, database: str, crowd: subprocess.Popen[str]) -
         late = await _lateness(database, {int(member): at for member, at in sent.items()})
     await close_database()
     return [_of_memory(one, many), _of_starting(starting), _of_lateness(late)]
-
-
-@contextmanager
-def _waking() -> Iterator[None]:
-    app = Celery("bench", set_as_current=False)
-    app.config_from_object("celeryconfig", force=True)
-
-    async def send(wakeup: Wakeup) -> None:
-        sending = partial(app.send_task, wakeup.task, list(wakeup.args), expires=wakeup.expires)
-        await asyncio.to_thread(sending)
-
-    jobs.bind(send)
-    yield
-    app.close()
 
 
 async def _observe(api_base: str, tokens: list[str]) -> None:

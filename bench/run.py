@@ -11,7 +11,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench import free_time, log_intake, log_queue, log_search, observers, reminders, repetitions
+from bench import (
+    free_time,
+    log_intake,
+    log_queue,
+    log_search,
+    observers,
+    reminders,
+    repetitions,
+    take_over,
+)
 from bench.row import Row
 
 BENCHES: dict[str, Callable[[], list[Row]]] = {
@@ -20,6 +29,7 @@ BENCHES: dict[str, Callable[[], list[Row]]] = {
     "log_search": log_search.run,
     "reminders": reminders.run,
     "observers": observers.run,
+    "take_over": take_over.run,
     "repetitions": repetitions.run,
     "free_time": free_time.run,
 }

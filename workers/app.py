@@ -1,5 +1,6 @@
 """The Celery app of the workers, beat and Flower; the API sends tasks to it by name."""
 
+import gc
 import os
 import sys
 import warnings
@@ -55,6 +56,12 @@ def _keep_our_logging(**_: Any) -> None:
     """Celery leaves logging alone once somebody listens to this signal."""
 
 
+def _spare_what_stays(**_: Any) -> None:
+    """Keep the garbage collector from what was loaded: walking it holds up the event loop."""
+    gc.collect()
+    gc.freeze()
+
+
 def _begin_with_zone_rules(**_: Any) -> None:
     """After an upgrade of the tz database instants are found again before anything falls due."""
     app.send_task("calendar.follow_zone_rules")
@@ -79,6 +86,7 @@ app.steps["worker"].add(LogIntake)
 signals.celeryd_init.connect(_log_as_worker)
 signals.beat_init.connect(_log_as_beat)
 signals.beat_init.connect(_begin_with_zone_rules)
+signals.worker_ready.connect(_spare_what_stays)
 signals.worker_ready.connect(announce)
 signals.worker_shutting_down.connect(_tell_of_stopping)
 celery.apps.worker.safe_say = _say_on_stderr

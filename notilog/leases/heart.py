@@ -61,8 +61,7 @@ class Heart:
             Fenced: the lease was lost.
             Unavailable: the database does not answer, so that nobody can say whose the lease is.
         """
-        async with self._gate, transaction() as tx:
-            lease = await take(tx, name, holder=uuid4(), now=clock.now(), length=self._length)
+        lease = await self._taken(name)
         if lease is None:
             return False
         log.info("lease_taken", lease=name, fence=lease.fence)
@@ -86,6 +85,10 @@ class Heart:
                     await let_go(lease)
         return True
 
+    async def _taken(self, name: str) -> Lease | None:
+        async with self._gate, transaction() as tx:
+            return await take(tx, name, holder=uuid4(), now=clock.now(), length=self._length)
+
     async def _see_the_end_of(self, name: str) -> None:
         """Whoever worked here under that name does so no more: the lease went to us."""
         before = [held for held in self._held if held.lease.name == name]
@@ -105,7 +108,7 @@ class Heart:
                 await self._renew(list(self._held), pause)
             except (*OUTAGES, TimeoutError) as error:
                 log.warning("leases_not_renewed", leases=len(self._held), reason=str(error))
-            except Exception:
+            except Exception:  # whatever it is, what is over must be ended all the same
                 log.exception("leases_not_renewed", leases=len(self._held))
             self._end_what_is_over()
 

@@ -68,7 +68,7 @@ async def keep_looking() -> None:
     while True:
         try:
             await look()
-        except Exception:
+        except Exception:  # whatever it is, the next look may see
             log.warning("room_not_known", exc_info=True)
         await asyncio.sleep(LOOK_EVERY)
 

@@ -23,7 +23,7 @@ from notilog.observers import envs
 from notilog.observers.endings import End, Endings
 from notilog.observers.failures import Permanent, Temporary
 from notilog.observers.kinds import KINDS
-from notilog.observers.kinds.kind import Watch
+from notilog.observers.kinds.kind import Kind, Watch
 from notilog.observers.measures import RESTARTS
 from notilog.observers.observers import lease_name, observer_of
 from notilog.observers.settings import ObserversSettings
@@ -179,11 +179,14 @@ class _Run:
             await self._pause(lease, failure)
 
     async def _watch(self, lease: Lease) -> None:
+        kind, watch = await self._described(lease)
+        await kind.observe(watch)
+
+    async def _described(self, lease: Lease) -> tuple[Kind, Watch[Any]]:
         async with self._gate, transaction() as tx:
             row = await tx.get_one(ObserverRow, self._id)
-            name, kind, env, secret = row.name, row.kind, dict(row.env), row.sealed
-        opened = envs.opened(self._id, kind, env, secret)
-        await KINDS[kind].observe(Watch(self._id, name, opened, lease, self))
+        env = envs.opened(self._id, row.kind, dict(row.env), row.sealed)
+        return KINDS[row.kind], Watch(self._id, row.name, env, lease, self)
 
     async def _pause(self, lease: Lease, failure: Exception) -> None:
         settings = config.section(ObserversSettings)

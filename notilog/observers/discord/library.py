@@ -9,7 +9,7 @@ import contextlib
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final
 
 import aiohttp
@@ -190,8 +190,12 @@ class Client(discord.Client):
                     await self.http.close()
 
 
+@cache
 def _refusing_redirects() -> aiohttp.TraceConfig:
-    """A redirect may lead anywhere, into our own network too; the library would follow it."""
+    """A redirect may lead anywhere, into our own network too; the library would follow it.
+
+    One for all clients, as each is three dozen objects.
+    """
 
     async def refuse(*_: Any) -> None:
         raise SendFailed("the server redirects to another place; name that one", permanent=True)
