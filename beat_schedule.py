@@ -17,6 +17,8 @@ def _every(seconds: float, task: str) -> dict[str, Any]:
 beat_schedule: dict[str, dict[str, Any]] = {
     "claim due reminders": _every(5, "reminders.tick"),
     "find due deliveries": _every(5, "deliveries.sweep"),
+    "give a sign of life": _every(10, "health.look"),
+    "tell outside that all is well": _every(MINUTE, "health.dead_man"),
     "see to the observers": _every(5, "observers.reconcile"),
     "close voice sessions that nobody sees to": _every(MINUTE, "observers.close_voice_sessions"),
     "end what is old of voice channels": _every(HOUR, "observers.end_old_voice"),

@@ -2,6 +2,8 @@
 
 import asyncio
 import gc
+import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -38,6 +40,7 @@ from api.storable import only_storable
 from notilog import __version__, jobs
 from notilog import settings as schema
 from notilog.db.session import close_database, open_database
+from notilog.health import signs
 from notilog.logs import room
 from notilog.metrics import stored
 from notilog.users.caller import RIGHTS
@@ -85,6 +88,7 @@ async def living(app: FastAPI) -> AsyncIterator[None]:
     meanwhile = [
         asyncio.create_task(stored.keep_flushing()),
         asyncio.create_task(room.keep_looking()),
+        asyncio.create_task(signs.keep_telling(_node(), dict)),
     ]
     producer = Producer()
     app.state.readiness = Readiness(settings, producer)
@@ -103,6 +107,11 @@ async def living(app: FastAPI) -> AsyncIterator[None]:
             task.cancel()
         await asyncio.gather(*meanwhile, return_exceptions=True)
         await close_database()
+
+
+def _node() -> str:
+    """This process's name among the signs."""
+    return f"{signs.NODE}{socket.gethostname()}-{os.getpid()}"
 
 
 def make_app() -> FastAPI:

@@ -3,6 +3,7 @@
 from notilog.bot import tables as bot
 from notilog.calendar import tables as calendar
 from notilog.db.base import Row
+from notilog.health import tables as health
 from notilog.leases import tables as leases
 from notilog.logs import tables as logs
 from notilog.logs.alerts import tables as alerts
@@ -15,6 +16,7 @@ from notilog.users import tables as users
 ROOMS = (
     users,
     leases,
+    health,
     metrics,
     notifications,
     logs,

@@ -8,6 +8,7 @@ from notilog.bot.settings import BotSettings
 from notilog.calendar.reminders import RemindersSettings
 from notilog.config import Section, Settings
 from notilog.db.settings import DatabaseSettings
+from notilog.health.settings import HealthSettings
 from notilog.logs.connectors import CONNECTORS
 from notilog.logs.limits import LogsSettings
 from notilog.notifications.attempts import DeliveriesSettings
@@ -30,6 +31,7 @@ SECTIONS: list[type[Section]] = [
     SessionSettings,
     RemindersSettings,
     WorkerSettings,
+    HealthSettings,
     DeliveriesSettings,
     TemplatesSettings,
     LogsSettings,

@@ -17,6 +17,7 @@ from notilog import settings as schema
 from notilog.fallbacks import ConfigurationError
 from workers.log_intake import LogIntake
 from workers.readiness import announce
+from workers.signs import Signs
 from workers.task import CoroutineTask
 
 log = structlog.get_logger(__name__)
@@ -80,9 +81,11 @@ app = celery.Celery(
         "workers.logs",
         "workers.observers",
         "workers.users",
+        "workers.health",
     ],
 )
 app.steps["worker"].add(LogIntake)
+app.steps["worker"].add(Signs)
 signals.celeryd_init.connect(_log_as_worker)
 signals.beat_init.connect(_log_as_beat)
 signals.beat_init.connect(_begin_with_zone_rules)

@@ -136,6 +136,11 @@ class AsyncPool(BasePool):  # type: ignore[misc]  # celery is untyped
         self._end_all()
         runtime.stop()
 
+    @property
+    def busy(self) -> int:
+        """How many tasks run now."""
+        return len(self._jobs)
+
     def _get_info(self) -> dict[str, Any]:
         return {**super()._get_info(), "running": len(self._jobs)}
 

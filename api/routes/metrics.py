@@ -10,6 +10,8 @@ from api.errors import problems
 from api.exposition import exposed
 from notilog import __version__, clock
 from notilog.db.session import asking
+from notilog.health import report
+from notilog.health.judging import Seen, complaints
 from notilog.logs import handing
 from notilog.logs.alerts.measures import ALERT_MEASURES
 from notilog.logs.measures import MEASURES as LOG_MEASURES
@@ -17,6 +19,7 @@ from notilog.metrics import stored
 from notilog.metrics.counted import Metric
 from notilog.notifications import measures
 from notilog.observers import measures as of_observers
+from notilog.queues import QUEUES
 
 METRICS: Final[tuple[Metric, ...]] = (
     *ALERT_MEASURES,
@@ -38,6 +41,7 @@ async def metrics(accept: Annotated[str, Header()] = "text/plain") -> Response:
         handed = await handing.waiting(tx)
         states = await of_observers.by_state(tx)
         silence = await of_observers.oldest_heartbeat(tx)
+        seen = await report.seen(tx, clock.now())
     due = GaugeMetricFamily(
         "notilog_deliveries_waiting",
         f"Deliveries that are due and not sent, counted up to {measures.COUNTED_UP_TO}.",
@@ -64,9 +68,35 @@ async def metrics(accept: Annotated[str, Header()] = "text/plain") -> Response:
     )
     build = GaugeMetricFamily("notilog_build_info", "The version.", labels=["version"])
     build.add_metric([__version__], 1)
-    gauges = [due, retried, observers, heartbeat, build]
+    gauges = [due, retried, observers, heartbeat, build, *_of_health(seen)]
     content, content_type = exposed(METRICS, samples, gauges, accept=accept)
     return Response(content, media_type=content_type)
+
+
+def _of_health(seen: Seen) -> list[GaugeMetricFamily]:
+    """What is known of processes and queues."""
+    workers = GaugeMetricFamily(
+        "notilog_workers", "Workers that gave a sign of life, by queue.", labels=["queue"]
+    )
+    for queue in QUEUES:
+        workers.add_metric([queue], sum(queue in worker.queues for worker in seen.living))
+    waiting = GaugeMetricFamily(
+        "notilog_queue_waiting", "Messages that wait, as of the last beat.", labels=["queue"]
+    )
+    for queue, count in seen.waiting.items():
+        waiting.add_metric([queue], count)
+    wrong = GaugeMetricFamily(
+        "notilog_problems",
+        "How many things are wrong; GET /health names them.",
+        value=len(complaints(seen, queues=QUEUES)),
+    )
+    gauges = [workers, waiting, wrong]
+    if seen.beat_at is not None:
+        age = max(0.0, (seen.now - seen.beat_at).total_seconds())
+        gauges.append(
+            GaugeMetricFamily("notilog_beat_age_seconds", "Since beat was heard of.", value=age)
+        )
+    return gauges
 
 
 probes = APIRouter()

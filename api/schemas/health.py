@@ -30,6 +30,23 @@ class Fallback(BaseModel):
     reason: str
 
 
+class WorkerSeen(BaseModel):
+    """A worker by its newest sign of life."""
+
+    name: str = Field(examples=["general@host"])
+    queues: list[str]
+    running: int = Field(description="tasks")
+    limit: int
+    age_seconds: float = Field(description="since its newest sign; they come every ten seconds")
+
+
+class NodeSeen(BaseModel):
+    """A process of the API."""
+
+    name: str
+    age_seconds: float
+
+
 class Disk(BaseModel):
     """What room is left for log records, and which of them are taken."""
 
@@ -41,7 +58,13 @@ class Health(BaseModel):
     """What works and what does not."""
 
     version: str
+    problems: list[str] = Field(description="what is wrong and what to do; empty when all is well")
     failing: list[str] = Field(description="of database, broker, redis", examples=[[]])
+    workers: list[WorkerSeen]
+    nodes: list[NodeSeen]
+    beat_age_seconds: float | None = Field(description="null when it was never heard of")
+    queues: dict[str, int] = Field(description="messages that wait, as of the last beat")
+    observers: dict[str, int] = Field(description="by state")
     database: list[DatabaseHost]
     disk: Disk
     configuration: list[Fallback]

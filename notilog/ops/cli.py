@@ -18,6 +18,7 @@ from notilog.ops.log_commands import logs
 from notilog.ops.probes import Finding
 from notilog.ops.settings_reference import reference
 from notilog.ops.state import end_holder
+from notilog.ops.status import status
 from notilog.ops.tail import Wanted, attributes, tail
 from notilog.ops.terminal import STATE, StateDir, loaded, out, refusals
 from notilog.ops.up import Options
@@ -100,6 +101,15 @@ def examine(
             ports = [port, flower_port]
             findings = asyncio.run(doctor.examine(found, state=state_dir, host=host, ports=ports))
     if not doctor.report(findings, out):
+        raise typer.Exit(1)
+
+
+@main.command(name="status")
+def show_status(state_dir: StateDir = STATE) -> None:
+    """Show how the platform is; the exit code is 1 when something is wrong."""
+    with refusals():
+        is_well = asyncio.run(status(loaded(state_dir), out))
+    if not is_well:
         raise typer.Exit(1)
 
 

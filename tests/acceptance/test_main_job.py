@@ -14,6 +14,7 @@ import pytest
 from tests.acceptance.mailbox import Mail, Mailbox
 from tests.acceptance.platform import Platform
 from tests.sample import ssh_lines
+from tests.servers.command import NOTILOG, environment
 from tests.servers.process import wait_until
 
 PEOPLE = ("anna", "boris", "clara", "denis")
@@ -170,3 +171,21 @@ def test_the_celery_cli_reaches_every_worker(running_platform: Platform) -> None
 
 def test_flower_demands_a_password(running_platform: Platform) -> None:
     assert httpx.get(running_platform.flower_url, timeout=10).status_code == 401
+
+
+def test_status_shows_that_all_is_well(running_platform: Platform) -> None:
+    def status() -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            (NOTILOG, "status", "--state-dir", str(running_platform.state)),
+            env=environment(COLUMNS="200"),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    wait_until(lambda: "All is well" in status().stdout, "a platform that is well", patience=90)
+    done = status()
+    assert done.returncode == 0
+    for name in ("general@", "logs@", "observers@", "api ", "beat", "notilog.logs"):
+        assert name in done.stdout

@@ -54,6 +54,14 @@ def test_doctor_names_what_is_broken_and_what_is_replaced(
     assert "s3cret" not in done.stdout
 
 
+def test_status_says_what_is_wrong_and_what_to_do(tmp_path: Path, database_url: str) -> None:
+    done = run(tmp_path, "status", **settings_for(database_url), COLUMNS="200")
+    assert done.returncode == 1
+    assert "beat has never been heard of: start `celery -A workers.app beat`" in done.stdout
+    assert "no worker consumes general" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
 def test_migrate_makes_the_first_administrator_once(tmp_path: Path, database_url: str) -> None:
     settings = settings_for(database_url)
     assert "login admin, password" in run(tmp_path, "migrate", **settings).stdout
