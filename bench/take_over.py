@@ -144,11 +144,13 @@ async def _rows() -> list[ObserverRow]:
 
 async def _until(state: State, *, on: str = "") -> None:
     """Wait until all are in the state, on the worker of that name."""
-    async with asyncio.timeout(PATIENCE):
-        while not all(
-            row.state == state and (row.worker or "").startswith(on) for row in await _rows()
-        ):
-            await asyncio.sleep(0.1)
+    deadline = monotonic() + PATIENCE
+    while monotonic() < deadline:
+        rows = await _rows()
+        if all(row.state == state and (row.worker or "").startswith(on) for row in rows):
+            return
+        await asyncio.sleep(0.1)
+    raise TimeoutError(f"not all observers are {state}, {PATIENCE:g} s")
 
 
 if __name__ == "__main__":
