@@ -2,8 +2,10 @@
 
 import hashlib
 import hmac
+from urllib.parse import urlsplit
 
 from fastapi import Request, Response
+from starlette.datastructures import Headers
 
 from notilog import config
 from notilog.errors import Forbidden
@@ -30,6 +32,18 @@ def check_csrf(request: Request, session_id: str) -> None:
     sent = request.headers.get(CSRF_HEADER, "")
     if not hmac.compare_digest(sent.encode("latin-1"), csrf_token(session_id).encode()):
         raise Forbidden(f"a request with the session's cookie needs its {CSRF_HEADER} header")
+
+
+def is_same_origin(headers: Headers) -> bool:
+    """Whether a browser says that the page which opens a WebSocket is of this very server.
+
+    No header of ours can come with such a request, and the cookie comes with it whoever asks.
+    """
+    host, origin = headers.get("host"), headers.get("origin")
+    if not host or not origin:
+        return False
+    parts = urlsplit(origin)
+    return parts.scheme in {"http", "https"} and parts.netloc.lower() == host.lower()
 
 
 def remember(request: Request, response: Response, session_id: str, *, seconds: int) -> None:

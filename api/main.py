@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, Depends, FastAPI
+from starlette.routing import WebSocketRoute
 
 from api import docs, errors, openapi
 from api.envelope import Envelope
@@ -36,6 +37,8 @@ from api.routes import (
     users,
     voice,
 )
+from api.sockets import connection
+from api.sockets.room import Room
 from api.storable import only_storable
 from notilog import __version__, jobs
 from notilog import settings as schema
@@ -43,6 +46,7 @@ from notilog.db.session import close_database, open_database
 from notilog.health import signs
 from notilog.logs import room
 from notilog.metrics import stored
+from notilog.realtime import events_queue
 from notilog.users.caller import RIGHTS
 
 PREFIX = "/api/v1"
@@ -94,12 +98,16 @@ async def living(app: FastAPI) -> AsyncIterator[None]:
     app.state.readiness = Readiness(settings, producer)
     jobs.bind(producer.send)
     app.state.log_publisher = open_log_publisher(settings)
+    app.state.sockets = Room(settings)
+    events_queue.open_telling(settings)
     # What is loaded by now stays: looking through it again with every collection is a waste.
     gc.collect()
     gc.freeze()
     try:
         yield
     finally:
+        await app.state.sockets.close()
+        await events_queue.close_telling()
         await app.state.readiness.close()
         producer.close()
         await app.state.log_publisher.close()
@@ -129,6 +137,8 @@ def make_app() -> FastAPI:
         app.include_router(router, prefix=PREFIX)
     app.include_router(health.probes, include_in_schema=False)
     app.include_router(metrics.probes, include_in_schema=False)
+    for path in ("/ws", f"{PREFIX}/ws"):
+        app.router.routes.append(WebSocketRoute(path, connection.serve))
     docs.install(app)
     errors.install(app)
     openapi.install(app)

@@ -19,6 +19,7 @@ from bench import (
     observers,
     reminders,
     repetitions,
+    sockets,
     take_over,
 )
 from bench.row import Row
@@ -30,6 +31,7 @@ BENCHES: dict[str, Callable[[], list[Row]]] = {
     "reminders": reminders.run,
     "observers": observers.run,
     "take_over": take_over.run,
+    "sockets": sockets.run,
     "repetitions": repetitions.run,
     "free_time": free_time.run,
 }

@@ -16,6 +16,7 @@ from notilog.notifications.channels import CHANNELS
 from notilog.notifications.templates import TemplatesSettings
 from notilog.observers.settings import ObserversSettings
 from notilog.observers.voice.settings import VoiceSettings
+from notilog.realtime.settings import SocketsSettings
 from notilog.serving import ApiSettings
 from notilog.users.login_attempts import LoginSettings
 from notilog.users.passwords import PasswordSettings
@@ -29,6 +30,7 @@ SECTIONS: list[type[Section]] = [
     LoginSettings,
     PasswordSettings,
     SessionSettings,
+    SocketsSettings,
     RemindersSettings,
     WorkerSettings,
     HealthSettings,

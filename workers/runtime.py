@@ -21,6 +21,7 @@ from notilog.config import Settings
 from notilog.db.session import close_database, open_database
 from notilog.jobs import Wakeup
 from notilog.metrics import stored
+from notilog.realtime import events_queue
 from notilog.working import WorkerSettings
 from workers.watchdog import Watchdog
 
@@ -60,6 +61,7 @@ def start(settings: Settings, app: celery.Celery) -> None:
     _runtime.watchdog.start()
     submit(open_database(settings)).result()
     jobs.bind(_sender(app, senders))
+    events_queue.open_telling(settings)
     asyncio.run_coroutine_threadsafe(stored.keep_flushing(), loop)
 
 
@@ -113,6 +115,7 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
 
 
 async def _close() -> None:
+    await events_queue.close_telling()
     left = asyncio.all_tasks() - {asyncio.current_task()}
     for task in left:
         task.cancel()

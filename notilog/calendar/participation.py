@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, literal, select, update
+from sqlalchemy import delete, func, insert, literal, select, union, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog.calendar import overrides, rules
 from notilog.calendar.tables import EventRow, OccurrenceDecisionRow, ParticipantRow
 from notilog.calendar.visibility import look_up
 from notilog.errors import FieldError, Forbidden, Invalid, NotFound
+from notilog.realtime.events_queue import Notice, tell
 from notilog.users.caller import Caller
 from notilog.users.tables import UserRow
 
@@ -135,6 +136,14 @@ async def decide(
         await rules.decide_anew(
             tx, event, user_id=participant.user_id, occurrence=occurrence, now=now
         )
+    told = {
+        "kind": "decision",
+        "event_id": event_id,
+        "login": login.lower(),
+        "decision": decision,
+        "occurrence": occurrence,
+    }
+    tell(tx, "user", [Notice(told, to=(event.author_id, participant.user_id))])
 
 
 async def _decide_all(tx: AsyncSession, participant: ParticipantRow, decision: Decision) -> bool:
@@ -202,3 +211,26 @@ async def coming(
     last = row.decision if original_start is None else func.coalesce(decided, row.decision)
     found = await tx.scalars(select(row.user_id).where(row.event_id == event.id, last != "no"))
     return set(found)
+
+
+async def companions(tx: AsyncSession, *, user_id: UUID) -> dict[UUID, str]:
+    """The logins, by their ids, of all who share with this person an event that is not cancelled.
+
+    Authors share what they made with whom they asked; the person themselves is not among them.
+    """
+    people = union(
+        select(EventRow.id.label("event_id"), EventRow.author_id.label("user_id")).where(
+            EventRow.cancelled_at.is_(None)
+        ),
+        select(ParticipantRow.event_id, ParticipantRow.user_id)
+        .join(EventRow, EventRow.id == ParticipantRow.event_id)
+        .where(EventRow.cancelled_at.is_(None)),
+    ).subquery()
+    mine = select(people.c.event_id).where(people.c.user_id == user_id)
+    statement = (
+        select(UserRow.id, UserRow.login)
+        .join(people, people.c.user_id == UserRow.id)
+        .where(people.c.event_id.in_(mine), UserRow.id != user_id)
+        .distinct()
+    )
+    return dict((await tx.execute(statement)).tuples().all())

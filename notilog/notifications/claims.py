@@ -14,6 +14,7 @@ from uuid import UUID, uuid5
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from notilog.notifications import telling
 from notilog.notifications.attempts import Outcome
 from notilog.notifications.channels.channel import Recipient
 from notilog.notifications.quiet import held_back
@@ -268,6 +269,7 @@ async def record(tx: AsyncSession, outcomes: Sequence[Outcome]) -> list[Outcome]
         for name in Outcome.__dataclass_fields__
     }
     free = set(await tx.scalars(_RECORD, columns))
+    telling.tell_of(tx, free)
     return [outcome for outcome in outcomes if outcome.id not in free]
 
 

@@ -18,6 +18,7 @@ from uuid_utils.compat import uuid7
 
 from notilog import cursors, jobs
 from notilog.errors import Conflict, NotFound
+from notilog.notifications import telling
 from notilog.notifications.stored_wishes import wishes_of
 from notilog.notifications.tables import DeliveryRow
 from notilog.notifications.wishes import Wishes, asked_for, held_until, severity_of
@@ -276,6 +277,7 @@ async def retry(tx: AsyncSession, delivery_id: UUID, *, caller: Caller, now: dat
     row.status, row.attempt_at, row.attempts = "pending", now, 0
     await tx.flush()
     jobs.wake(SEND, row.channel)
+    telling.tell_of(tx, [row.id])
     return Listed(row, login)
 
 

@@ -14,6 +14,7 @@ from notilog.db.session import transaction
 from notilog.leases.leases import Lease, held_among, release_all
 from notilog.observers.observers import over
 from notilog.observers.tables import ObserverRow
+from notilog.observers.telling import tell_of
 
 RECONCILE: Final = "observers.reconcile"
 OF_THE_CLI: Final = "celery control"
@@ -83,6 +84,7 @@ async def _commit(ends: Sequence[End]) -> None:
             if row.desired == "running" and row.state != "failed":
                 row.asked_at = None
                 jobs.wake(RECONCILE)  # one for all: whoever has room is asked by it
+        tell_of(tx, ours)
         # With the same commit, so that who is asked finds it free.
         await release_all(tx, held, now=now)
 

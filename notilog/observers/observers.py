@@ -17,6 +17,7 @@ from notilog.leases.tables import LeaseRow
 from notilog.observers import envs
 from notilog.observers.settings import ObserversSettings
 from notilog.observers.tables import ObserverRow, State
+from notilog.observers.telling import tell_of, tell_of_removal
 from notilog.observers.voice.forgetting import forget
 from notilog.users.caller import Caller
 
@@ -84,6 +85,7 @@ async def create(
     _want_running(row, caller, now)
     tx.add(row)
     await tx.flush()
+    tell_of(tx, [row.id])
     return Shown(row, None)
 
 
@@ -204,9 +206,11 @@ async def remove(caller: Caller, *, observer_id: UUID, now: datetime) -> None:
         _changed(row, now)
         end(row)
         over(row, now)
+        tell_of(tx, [observer_id])
     await forget(observer_id)
     async with transaction() as tx:
         await tx.execute(delete(ObserverRow).where(ObserverRow.id == observer_id))
+        tell_of_removal(tx, observer_id)
 
 
 def over(row: ObserverRow, now: datetime) -> None:
@@ -258,6 +262,7 @@ async def _held(tx: AsyncSession, observer_id: UUID) -> ObserverRow:
 
 async def _written(tx: AsyncSession, row: ObserverRow) -> Shown:
     await tx.flush()
+    tell_of(tx, [row.id])
     name = lease_name(row.id)
     until = await tx.scalar(select(LeaseRow.until).where(LeaseRow.name == name))
     return Shown(row, until)

@@ -12,6 +12,7 @@ from notilog.observers.measures import RESTARTS
 from notilog.observers.observers import ASKED_FOR, LEASES, ask, end, lease_of_row, over
 from notilog.observers.settings import ObserversSettings
 from notilog.observers.tables import ObserverRow
+from notilog.observers.telling import tell_of
 
 AT_ONCE: Final = 500
 END_WITHIN: Final = 5.0
@@ -52,6 +53,7 @@ async def ask_for_what_shall_run(tx: AsyncSession, now: datetime, *, most: int) 
         over(row, now)
         if row.retry_at is None or row.retry_at <= now:
             ask(row, now)
+    tell_of(tx, [row.id for row in rows])
     return len(rows)
 
 
@@ -72,6 +74,7 @@ async def end_what_shall_not(tx: AsyncSession, now: datetime) -> None:
     for row, until in found.all():
         if until is None or until <= now:
             over(row, now)
+            tell_of(tx, [row.id])
         else:
             end(row, expires=END_WITHIN)
 

@@ -28,6 +28,7 @@ from notilog.observers.measures import RESTARTS
 from notilog.observers.observers import lease_name, observer_of
 from notilog.observers.settings import ObserversSettings
 from notilog.observers.tables import ObserverRow, State
+from notilog.observers.telling import tell_of
 
 log = structlog.get_logger(__name__)
 
@@ -161,6 +162,7 @@ class _Run:
             row.heartbeat_at = now
             row.retry_at = None
             self._failures = row.failures
+            tell_of(tx, [self._id])
         return True
 
     async def _watch_again_and_again(self, lease: Lease) -> None:
@@ -260,6 +262,7 @@ class _Run:
                 async with self._gate, transaction() as tx:
                     await leases.hold(tx, lease, clock.now())
                     await tx.execute(statement)
+                    tell_of(tx, [self._id])
             except _OUTAGES as error:
                 log.warning("observer_state_not_written", reason=str(error))
                 await asyncio.sleep(1)

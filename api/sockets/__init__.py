@@ -1,0 +1,1 @@
+"""Sockets: what people are told at once, over one connection that stays."""

@@ -1,0 +1,14 @@
+"""The types of frames that people send; each is one file here and one line below."""
+
+from typing import Final
+
+from api.sockets.handler import Handler
+from api.sockets.handlers import ping, presence, rsvp, subscribe, unsubscribe
+
+HANDLERS: Final[dict[str, Handler]] = {
+    "ping": ping.HANDLER,
+    "presence": presence.HANDLER,
+    "rsvp": rsvp.HANDLER,
+    "subscribe": subscribe.HANDLER,
+    "unsubscribe": unsubscribe.HANDLER,
+}

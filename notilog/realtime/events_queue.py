@@ -1,0 +1,177 @@
+"""Telling those who listen what has just happened, after the transaction in which it did.
+
+Nobody waits for it and nothing fails by it: what is told is in the database anyway. A message that
+Redis did not take leaves a gap, which those who listen are told of.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+import structlog
+from redis.exceptions import RedisError
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from notilog import config
+from notilog.config import Settings
+from notilog.errors import Unavailable
+from notilog.realtime import topics
+from notilog.realtime.settings import SocketsSettings
+from notilog.realtime.topics import Interest, Published
+
+log = structlog.get_logger(__name__)
+
+PAUSE: Final = 0.5
+"""Seconds between two looks whether Redis is back."""
+MOST_WAITING: Final = 1000
+"""Tellings on their way at once; further ones leave a gap, so that an outage costs no memory."""
+
+_TELLING: Final = "notilog_telling"
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """Something that happened, and whom it concerns; nobody named is everybody who may listen."""
+
+    data: Any
+    to: tuple[UUID, ...] = ()
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """A notice as it is read: its data is passed on as it is."""
+
+    data: msgspec.Raw
+    to: frozenset[str] = frozenset()
+
+
+Notices = Sequence[Notice]
+Asking = Callable[[], Awaitable[Notices]]
+"""Finds the notices, and is only asked when somebody listens."""
+
+_heard: Final = msgspec.json.Decoder(list[Heard])
+_teller: "_Teller | None" = None
+
+
+def open_telling(settings: Settings) -> None:
+    """Let this process tell; without it, `tell` does nothing."""
+    global _teller  # noqa: PLW0603  one teller a process
+    _teller = _Teller(settings.core.redis_url.get_secret_value())
+
+
+async def close_telling() -> None:
+    """End it; what is on its way and not told yet is forgotten."""
+    global _teller
+    teller, _teller = _teller, None
+    if teller is not None:
+        await teller.close()
+
+
+def tell(tx: AsyncSession, topic: str, notices: Notices | Asking) -> None:
+    """Tell the topic's listeners of this once the transaction has committed."""
+    if _teller is None or not notices:
+        return
+    waiting: list[tuple[str, Notices | Asking]] | None = tx.info.get(_TELLING)
+    if waiting is None:
+        waiting = tx.info[_TELLING] = []
+        event.listen(tx.sync_session, "after_commit", lambda _: _send(tx), once=True)
+    waiting.append((topic, notices))
+
+
+def heard(published: Published) -> list[Heard]:
+    """The notices of a message.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    try:
+        return _heard.decode(published.payload) if published.payload else []
+    except msgspec.DecodeError as error:
+        raise ValueError(str(error)) from error
+
+
+def _send(tx: AsyncSession) -> None:
+    waiting = tx.info.pop(_TELLING, ())
+    try:
+        if _teller is not None:
+            for topic, notices in waiting:
+                _teller.send(topic, notices)
+    except Exception:
+        log.exception("not_told")  # the transaction has committed, and is not to fail by this
+
+
+class _Teller:
+    """The one of a process: tells each topic in the order in which it was asked to."""
+
+    def __init__(self, url: str) -> None:
+        self._client = topics.connect(url)
+        self._topics: dict[str, _Topic] = {}
+
+    def send(self, topic: str, notices: Notices | Asking) -> None:
+        if topic not in self._topics:
+            self._topics[topic] = _Topic(self._client, topic)
+        self._topics[topic].add(notices)
+
+    async def close(self) -> None:
+        for topic in self._topics.values():
+            await topic.close()
+        with suppress(RedisError, OSError):
+            await self._client.aclose()
+
+
+class _Topic:
+    """One topic; its task lives while there is something to tell."""
+
+    def __init__(self, client: topics.Client, name: str) -> None:
+        self._client = client
+        self._name = name
+        self._interest = Interest(client, name)
+        self._keep = config.section(SocketsSettings).keep
+        self._waiting: list[Notices | Asking] = []
+        self._gap = False
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, notices: Notices | Asking) -> None:
+        if len(self._waiting) < MOST_WAITING:
+            self._waiting.append(notices)
+        else:
+            self._gap = True
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._tell_all())
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _tell_all(self) -> None:
+        while self._waiting or self._gap:
+            waiting, self._waiting = self._waiting, []
+            try:
+                if await self._interest.there():
+                    await self._publish(waiting)
+                self._gap = False
+            except Unavailable as error:
+                self._lost(error)
+                await asyncio.sleep(PAUSE)
+            except Exception:
+                log.exception("not_told", topic=self._name)
+                self._gap = True
+                await asyncio.sleep(PAUSE)
+
+    def _lost(self, error: Unavailable) -> None:
+        if not self._gap:
+            log.warning("not_told", topic=self._name, reason=str(error))
+        self._gap = True
+
+    async def _publish(self, waiting: Sequence[Notices | Asking]) -> None:
+        found: list[Notice] = []
+        for notices in waiting:
+            found += await notices() if callable(notices) else notices
+        payload = msgspec.json.encode(found) if found else b""
+        if found or self._gap:
+            await topics.publish(
+                self._client, self._name, payload, keep=self._keep, after_gap=self._gap
+            )
