@@ -20,6 +20,8 @@ beat_schedule: dict[str, dict[str, Any]] = {
     "give a sign of life": _every(10, "health.look"),
     "tell outside that all is well": _every(MINUTE, "health.dead_man"),
     "see to the observers": _every(5, "observers.reconcile"),
+    "watch the agents": _every(5, "agents.watch"),
+    "forget what is old of agents": _every(HOUR, "agents.forget"),
     "close voice sessions that nobody sees to": _every(MINUTE, "observers.close_voice_sessions"),
     "end what is old of voice channels": _every(HOUR, "observers.end_old_voice"),
     "listen to Telegram again": _every(10, "bot.reconcile"),

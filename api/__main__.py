@@ -7,11 +7,10 @@ import uvicorn
 
 from notilog import log_output
 from notilog import settings as schema
+from notilog.agents.protocol import FRAME_BYTES
 from notilog.fallbacks import ConfigurationError
 
 SECONDS_TO_STOP = 2
-LONGEST_FRAME = 64 * 1024
-"""Bytes of a frame of a WebSocket from outside."""
 PING_EVERY = 20.0
 PONG_WITHIN = 20.0
 """Seconds after which a peer of a WebSocket that says nothing at all is gone."""
@@ -37,7 +36,7 @@ def main() -> None:
         loop="uvloop",
         http="httptools",
         ws="api.sockets.wire:Wire",
-        ws_max_size=LONGEST_FRAME,
+        ws_max_size=FRAME_BYTES,
         ws_per_message_deflate=False,  # a message would be compressed anew for each of thousands
         ws_ping_interval=PING_EVERY,
         ws_ping_timeout=PONG_WITHIN,

@@ -16,6 +16,7 @@ from api.log_publisher import open_log_publisher
 from api.producer import Producer
 from api.readiness import Readiness
 from api.routes import (
+    agents,
     alert_rules,
     calendars,
     channels,
@@ -37,7 +38,7 @@ from api.routes import (
     users,
     voice,
 )
-from api.sockets import connection
+from api.sockets import agent, connection
 from api.sockets.room import Room
 from api.storable import only_storable
 from notilog import __version__, jobs
@@ -71,6 +72,7 @@ ROUTERS: list[APIRouter] = [
     alert_rules.router,
     observers.router,
     voice.router,
+    agents.router,
     health.router,
     metrics.router,
 ]
@@ -137,8 +139,9 @@ def make_app() -> FastAPI:
         app.include_router(router, prefix=PREFIX)
     app.include_router(health.probes, include_in_schema=False)
     app.include_router(metrics.probes, include_in_schema=False)
-    for path in ("/ws", f"{PREFIX}/ws"):
-        app.router.routes.append(WebSocketRoute(path, connection.serve))
+    for prefix in ("", PREFIX):
+        app.router.routes.append(WebSocketRoute(f"{prefix}/ws", connection.serve))
+        app.router.routes.append(WebSocketRoute(f"{prefix}/ws/agent", agent.serve))
     docs.install(app)
     errors.install(app)
     openapi.install(app)

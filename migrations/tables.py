@@ -1,5 +1,6 @@
 """Every table of every room, so that the metadata is whole."""
 
+from notilog.agents import tables as agents
 from notilog.bot import tables as bot
 from notilog.calendar import tables as calendar
 from notilog.db.base import Row
@@ -24,6 +25,7 @@ ROOMS = (
     calendar,
     observers,
     voice,
+    agents,
     bot,
 )
 metadata = Row.metadata

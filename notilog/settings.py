@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from notilog import config
+from notilog.agents.settings import AgentsSettings
 from notilog.bot.settings import BotSettings
 from notilog.calendar.reminders import RemindersSettings
 from notilog.config import Section, Settings
@@ -24,6 +25,7 @@ from notilog.users.sessions import SessionSettings
 from notilog.working import FlowerSettings, WorkerSettings
 
 SECTIONS: list[type[Section]] = [
+    AgentsSettings,
     ApiSettings,
     DatabaseSettings,
     FlowerSettings,

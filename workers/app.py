@@ -74,6 +74,7 @@ app = celery.Celery(
     task_cls=CoroutineTask,
     config_source="celeryconfig",
     include=[
+        "workers.agents",
         "workers.control",
         "workers.deliveries",
         "workers.calendar",

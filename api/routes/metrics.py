@@ -9,6 +9,7 @@ from api.deps import scoped
 from api.errors import problems
 from api.exposition import exposed
 from notilog import __version__, clock
+from notilog.agents import registry
 from notilog.db.session import asking
 from notilog.health import report
 from notilog.health.judging import Seen, complaints
@@ -40,6 +41,7 @@ async def metrics(accept: Annotated[str, Header()] = "text/plain") -> Response:
         waiting = await measures.waiting(tx, clock.now())
         handed = await handing.waiting(tx)
         states = await of_observers.by_state(tx)
+        agent_states = await registry.by_state(tx)
         silence = await of_observers.oldest_heartbeat(tx)
         seen = await report.seen(tx, clock.now())
     due = GaugeMetricFamily(
@@ -61,6 +63,9 @@ async def metrics(accept: Annotated[str, Header()] = "text/plain") -> Response:
     )
     for state, count in states.items():
         observers.add_metric([state], count)
+    agents = GaugeMetricFamily("notilog_agents", "Agents by their state.", labels=["state"])
+    for state, count in agent_states.items():
+        agents.add_metric([state], count)
     heartbeat = GaugeMetricFamily(
         "notilog_observer_heartbeat_age_seconds",
         "Since the oldest of the last heartbeats of observers at work.",
@@ -68,7 +73,7 @@ async def metrics(accept: Annotated[str, Header()] = "text/plain") -> Response:
     )
     build = GaugeMetricFamily("notilog_build_info", "The version.", labels=["version"])
     build.add_metric([__version__], 1)
-    gauges = [due, retried, observers, heartbeat, build, *_of_health(seen)]
+    gauges = [due, retried, observers, agents, heartbeat, build, *_of_health(seen)]
     content, content_type = exposed(METRICS, samples, gauges, accept=accept)
     return Response(content, media_type=content_type)
 

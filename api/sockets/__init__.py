@@ -1,1 +1,1 @@
-"""Sockets: what people are told at once, over one connection that stays."""
+"""Sockets: what people are told at once, and what agents and the platform tell one another."""

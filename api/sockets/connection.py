@@ -1,9 +1,9 @@
 """One socket, from its first frame to its end; handlers never see it."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
@@ -30,9 +30,11 @@ from notilog.realtime.protocol import (
     BURST,
     FRAMES_A_SECOND,
     FULL,
+    LONGEST_FRAME,
     MALFORMED,
     MOST_SUBSCRIPTIONS,
     SLOW,
+    TOO_LARGE,
     TOO_MANY_FRAMES,
     UNAUTHENTICATED,
     Answer,
@@ -53,6 +55,7 @@ from notilog.users.caller import Caller
 log = structlog.get_logger(__name__)
 
 UNAVAILABLE: Final = 1013
+_TOO_LARGE: Final = f"a frame may have {LONGEST_FRAME} bytes"
 
 
 async def serve(websocket: WebSocket) -> None:
@@ -93,13 +96,16 @@ async def _served(websocket: WebSocket, room: Room) -> None:
 
 
 async def _first(websocket: WebSocket) -> Auth | None:
-    """The first frame, which says who comes; None when they have gone.
+    """The first frame, which says who comes; None when they have gone or are sent away.
 
     Raises:
         Invalid: it is none.
     """
     message = await websocket.receive()
     if message["type"] == "websocket.disconnect":
+        return None
+    if _is_too_large(message):
+        await websocket.close(TOO_LARGE, _TOO_LARGE)
         return None
     asked: Auth = decoded(_text(message), Auth)
     if asked.type != "auth":
@@ -121,6 +127,12 @@ def _presented(websocket: WebSocket, asked: Auth) -> str:
 async def _turned_away(websocket: WebSocket, error: NotilogError, code: int) -> None:
     await websocket.send_text(encoded(refusal(error, id=None)))
     await websocket.close(code, str(error))
+
+
+def _is_too_large(message: MutableMapping[str, Any]) -> bool:
+    """The server takes larger ones from agents."""
+    sent = message.get("text") or ""
+    return len(sent) > LONGEST_FRAME or len(sent.encode()) > LONGEST_FRAME
 
 
 def _text(message: object) -> str:
@@ -164,6 +176,9 @@ class Connection:
                     break
                 if not self._is_allowed():
                     self.end(TOO_MANY_FRAMES, f"more than {FRAMES_A_SECOND} frames a second")
+                    break
+                if _is_too_large(message):
+                    self.end(TOO_LARGE, _TOO_LARGE)
                     break
                 await self._answer(message)
         finally:

@@ -49,6 +49,8 @@ class Wire(WebSocketsSansIOProtocol):
             {"type": "websocket.disconnect", "code": closing.code, "reason": reason}
         )
         self.transport.write(b"".join(self.conn.data_to_send()))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
         self.close_sent = True
         self._end_soon()
 

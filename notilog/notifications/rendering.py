@@ -7,13 +7,15 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from notilog.notifications import alert_texts, templates
+from notilog.notifications import agent_texts, alert_texts, templates
 from notilog.notifications.channels.channel import Action, Calendar, Markup, Message
 from notilog.notifications.words import Words, words_of
 
 ONE_DAY: Final = timedelta(days=1)
 LISTED: Final = 25
 """Most entries of a message that tells of many."""
+NEWS: Final = {"alert": alert_texts.described, "agent": agent_texts.described}
+"""By their kinds, what puts messages into words that are about no event."""
 ANSWERS: Final[tuple[Action, ...]] = ("yes", "maybe", "no")
 SNOOZES: Final[dict[Action, timedelta]] = {
     "snooze_10m": timedelta(minutes=10),
@@ -120,14 +122,19 @@ def alert(
     reader: Reader,
     due_at: datetime,
     late: bool,  # noqa: ARG001  # the line has its own time
+    kind: str = "alert",
 ) -> Message:
-    """What a rule of alerts has to say; see `notilog.notifications.alert_texts` for ``content``."""
+    """What a rule of alerts has to say, or what happened to an agent.
+
+    See `notilog.notifications.alert_texts` and `notilog.notifications.agent_texts` for ``content``.
+    """
     words = words_of(reader.language)
-    told = alert_texts.described(content, words, reader.timezone)
-    text, html = _written(("alert",), reader, told.values())
+    told = NEWS[kind](content, words, reader.timezone)
+    kinds = tuple(dict.fromkeys((kind, "alert")))
+    text, html = _written(kinds, reader, told.values())
     return Message(
         id=delivery_id,
-        kind="alert",
+        kind=kind,
         title=told.title,
         text=text,
         html=html,
@@ -167,8 +174,8 @@ def digest(
 
 
 def _entry(part: Part, words: Words, timezone: str) -> dict[str, str]:
-    if part.kind == "alert":
-        return alert_texts.described(part.content, words, timezone).entry()
+    if part.kind in NEWS:
+        return NEWS[part.kind](part.content, words, timezone).entry()
     if "start" not in part.content:  # a test message
         return {"name": words.trial_title, "when": words.trial_text, "news": ""}
     described = _described(part.content, words, timezone)

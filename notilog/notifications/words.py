@@ -41,6 +41,8 @@ class Words:
     messages: Forms
     more: str
     alerts: AlertWords
+    agents: dict[str, str]
+    """What is said of an agent, or of a check of it."""
 
     def moment(self, at: datetime) -> str:
         return f"{self.day(at)}, {at:%H:%M}"
@@ -90,6 +92,12 @@ LANGUAGES: dict[str, Words] = {
             back="Lines come again",
             units=("s", "min", "h", "d"),
         ),
+        agents={
+            "offline": "The agent is not heard of; last heard {since}",
+            "online": "The agent is back",
+            "failing": "The check fails",
+            "ok": "The check is well again",
+        },
     ),
     "ru": Words(
         weekdays=("Пн", "Вт", "Ср", "Чт", "Пт", "Сб", "Вс"),
@@ -126,6 +134,12 @@ LANGUAGES: dict[str, Words] = {
             back="Строки снова приходят",
             units=("с", "мин", "ч", "д"),
         ),
+        agents={
+            "offline": "Агент не отвечает; последний сигнал: {since}",
+            "online": "Агент снова на связи",
+            "failing": "Проверка не проходит",
+            "ok": "Проверка снова проходит",
+        },
     ),
 }
 DEFAULT_LANGUAGE = "en"

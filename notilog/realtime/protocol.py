@@ -17,6 +17,8 @@ from notilog.errors import (
     Unavailable,
 )
 
+LONGEST_FRAME: Final = 64 * 1024
+"""Bytes of a frame from outside."""
 FRAMES_A_SECOND: Final = 20
 BURST: Final = 40
 MOST_SUBSCRIPTIONS: Final = 50
@@ -25,6 +27,7 @@ MALFORMED: Final = 4400
 UNAUTHENTICATED: Final = 4401
 SLOW: Final = 4408
 TOO_MANY_FRAMES: Final = 4429
+TOO_LARGE: Final = 1009
 FULL: Final = 1013
 """Codes with which a socket is closed; docs/sockets.md tells them all."""
 

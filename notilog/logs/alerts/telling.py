@@ -14,8 +14,8 @@ from notilog.logs.alerts.matching import Rule
 from notilog.logs.alerts.tables import AlertRecipientRow, AlertRuleRow
 from notilog.logs.levels import NUMBERS
 from notilog.notifications import deliveries
-from notilog.notifications.channels import is_configured
 from notilog.notifications.deliveries import Decision
+from notilog.notifications.usual import usual_channel
 from notilog.notifications.wishes import CRITICAL, LOW, NEAR
 from notilog.users.tables import UserRow
 
@@ -105,12 +105,6 @@ async def _people(tx: AsyncSession, rule_ids: Collection[UUID]) -> dict[UUID, li
     )
     found: dict[UUID, list[_Told]] = {}
     for rule_id, name, channel, person in await tx.execute(statement):
-        told = _Told(person.id, channel or _channel_of(person), name)
+        told = _Told(person.id, channel or usual_channel(person), name)
         found.setdefault(rule_id, []).append(told)
     return found
-
-
-def _channel_of(person: UserRow) -> str:
-    if person.telegram_chat_id is not None and is_configured("telegram"):
-        return "telegram"
-    return "email" if person.email is not None and is_configured("email") else "log"
