@@ -22,6 +22,8 @@ beat_schedule: dict[str, dict[str, Any]] = {
     "see to the observers": _every(5, "observers.reconcile"),
     "watch the agents": _every(5, "agents.watch"),
     "forget what is old of agents": _every(HOUR, "agents.forget"),
+    "tell again of incidents": _every(5, "incidents.escalate"),
+    "forget incidents that were resolved long ago": _every(HOUR, "incidents.forget"),
     "close voice sessions that nobody sees to": _every(MINUTE, "observers.close_voice_sessions"),
     "end what is old of voice channels": _every(HOUR, "observers.end_old_voice"),
     "listen to Telegram again": _every(10, "bot.reconcile"),

@@ -5,6 +5,7 @@ from notilog.bot import tables as bot
 from notilog.calendar import tables as calendar
 from notilog.db.base import Row
 from notilog.health import tables as health
+from notilog.incidents import tables as incidents
 from notilog.leases import tables as leases
 from notilog.logs import tables as logs
 from notilog.logs.alerts import tables as alerts
@@ -20,6 +21,7 @@ ROOMS = (
     health,
     metrics,
     notifications,
+    incidents,
     logs,
     alerts,
     calendar,

@@ -10,6 +10,7 @@ from notilog.calendar.reminders import RemindersSettings
 from notilog.config import Section, Settings
 from notilog.db.settings import DatabaseSettings
 from notilog.health.settings import HealthSettings
+from notilog.incidents.settings import IncidentsSettings
 from notilog.logs.connectors import CONNECTORS
 from notilog.logs.limits import LogsSettings
 from notilog.notifications.attempts import DeliveriesSettings
@@ -36,6 +37,7 @@ SECTIONS: list[type[Section]] = [
     RemindersSettings,
     WorkerSettings,
     HealthSettings,
+    IncidentsSettings,
     DeliveriesSettings,
     TemplatesSettings,
     LogsSettings,

@@ -79,6 +79,7 @@ app = celery.Celery(
         "workers.deliveries",
         "workers.calendar",
         "workers.bot",
+        "workers.incidents",
         "workers.logs",
         "workers.observers",
         "workers.users",

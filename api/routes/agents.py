@@ -63,7 +63,7 @@ async def change_agent(
 async def delete_agent(agent_id: UUID, _: Admin) -> None:
     """Delete it with its history and its token; it is disconnected within a heartbeat."""
     async with transaction() as tx:
-        await registry.remove(tx, agent_id)
+        await registry.remove(tx, agent_id, now=clock.now())
 
 
 @router.get("/{agent_id}/history", responses=problems(404))

@@ -98,7 +98,7 @@ async def change_alert_rule(
 async def delete_alert_rule(rule_id: UUID, caller: Reader, known: KnownVersions) -> None:
     """Delete a rule; what it has decided to send is still sent."""
     async with transaction() as tx:
-        await rules.delete_rule(tx, caller, rule_id=rule_id, expected=known)
+        await rules.delete_rule(tx, caller, rule_id=rule_id, expected=known, now=clock.now())
 
 
 @router.post("/{rule_id}/test", responses=problems(404, 429))

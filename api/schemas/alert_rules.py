@@ -98,6 +98,9 @@ class RuleFields(BaseModel):
     cooldown_seconds: Cooldown = Field(
         300, description="after a message others of its group are only counted for so long"
     )
+    incident: bool = Field(
+        False, description="what it finds is an incident too, told until somebody acts"
+    )
 
     def draft(self, **more: Any) -> RuleDraft:
         given = {name: getattr(self, name) for name in RuleFields.model_fields}
@@ -137,9 +140,12 @@ class RuleChanges(BaseModel):
     within_seconds: Within | None = None
     group_by: GroupBy | None = None
     cooldown_seconds: Cooldown | None = None
+    incident: bool | None = None
     recipients: Recipients | None = None
 
-    @field_validator("name", "enabled", "kind", "count", "cooldown_seconds", "recipients")
+    @field_validator(
+        *("name", "enabled", "kind", "count", "cooldown_seconds", "incident", "recipients")
+    )
     @classmethod
     def _not_null(cls, value: object) -> object:
         if value is None:
@@ -173,6 +179,7 @@ class RuleAnswer(BaseModel):
     within_seconds: int | None
     group_by: list[str] | None
     cooldown_seconds: int
+    incident: bool
     recipients: list[RecipientBody]
     created_at: datetime
     updated_at: datetime

@@ -17,6 +17,7 @@ from notilog.agents.settings import AgentsSettings
 from notilog.agents.settings_schema import AgentSettings
 from notilog.agents.tables import AgentRow
 from notilog.errors import FieldError, Invalid, NotFound, Stale
+from notilog.incidents.ending import all_over
 from notilog.users.tables import TokenRow, UserRow
 
 
@@ -98,8 +99,15 @@ async def change(
     return row
 
 
-async def remove(tx: AsyncSession, agent_id: UUID) -> None:
+def key_of(agent_id: UUID) -> str:
+    """What the keys of all incidents of an agent begin with."""
+    return f"agent:{agent_id}"
+
+
+async def remove(tx: AsyncSession, agent_id: UUID, *, now: datetime) -> None:
     """Delete an agent with its history and its token; its connection closes within a heartbeat.
+
+    Its incidents are over.
 
     Raises:
         NotFound: there is none.
@@ -112,6 +120,7 @@ async def remove(tx: AsyncSession, agent_id: UUID) -> None:
     gone = delete(AgentRow).where(AgentRow.id == agent_id).returning(AgentRow.id)
     if (await tx.execute(gone)).one_or_none() is None:
         raise _unknown()
+    await all_over(tx, key_of(agent_id), now=now)
 
 
 async def by_state(tx: AsyncSession) -> dict[str, int]:

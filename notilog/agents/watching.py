@@ -1,4 +1,4 @@
-"""Looking after all agents: whose state changed, which checks fail, and telling people once."""
+"""Looking after all agents: whose state changed, which checks fail, and the incidents of that."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,21 +11,20 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
-from notilog import jobs
 from notilog.agents.health import Change, change_of_state, changes_of_checks
 from notilog.agents.history import remember
-from notilog.agents.registry import state_of
+from notilog.agents.registry import key_of, state_of
 from notilog.agents.tables import AgentRow
 from notilog.db.session import transaction
-from notilog.notifications import deliveries
-from notilog.notifications.deliveries import Decision
-from notilog.notifications.usual import usual_channel
-from notilog.notifications.wishes import CRITICAL, NEAR
+from notilog.incidents.ending import Over, over
+from notilog.incidents.opening import Occurrence, Recipient, occurred
 from notilog.users.tables import UserRow
 
 log = structlog.get_logger(__name__)
 
 AGENT: Final = "agent"
+BAD: Final = frozenset({"offline", "failing"})
+"""What opens an incident; the other news end it."""
 AT_ONCE: Final = 200
 
 
@@ -42,7 +41,7 @@ class Seen:
 
 
 async def watch(now: datetime) -> int:
-    """Note every change and tell of it; says of how many agents there was one.
+    """Note every change and open or end its incident; says of how many agents there was one.
 
     Several may watch at a time: each agent is looked at by one, and seen anew under its lock.
     """
@@ -65,6 +64,14 @@ def seen_of(row: AgentRow, now: datetime) -> Seen:
 def results_of(row: AgentRow) -> dict[str, bool]:
     """By its name, whether each check went well."""
     return {check["name"]: check["ok"] for check in row.checks}
+
+
+def no_more_checked(row: AgentRow, now: datetime) -> list[str]:
+    """The names of checks that failed and that its settings do not name any more."""
+    if state_of(row, now) == "offline":
+        return []
+    results = results_of(row)
+    return [name for name, is_ok in row.told_checks.items() if not is_ok and name not in results]
 
 
 async def _changed(now: datetime) -> list[UUID]:
@@ -90,19 +97,26 @@ async def _settle(tx: AsyncSession, ids: Sequence[UUID], now: datetime) -> None:
         .order_by(AgentRow.id)
         .with_for_update(skip_locked=True)
     )
-    decisions: list[Decision] = []
-    for row in rows.all():
-        seen = seen_of(row, now)
-        remember(tx, row.id, seen.changes, now=now)
-        told = [change for change in seen.changes if change.is_told]
-        if told:
-            decisions += await _decisions(tx, row, told, now)
-        _note(row, seen, now)
+    seen = {row: seen_of(row, now) for row in rows}
+    people = await _people(tx, [row for row in seen if _told(seen[row])])
+    occurrences: list[Occurrence] = []
+    ended: list[Over] = []
+    for row, changed in seen.items():
+        remember(tx, row.id, changed.changes, now=now)
+        for change in _told(changed):
+            if change.after in BAD:
+                occurrences.append(_occurrence(row, change, people, now))
+            else:
+                ended.append(Over(_key(row, change.name), content_of(row, change, now)))
+        ended += [Over(_key(row, name)) for name in no_more_checked(row, now)]
+        _note(row, changed, now)
     await tx.flush()
-    if decisions:
-        await deliveries.decide(tx, decisions)
-    for channel in sorted({decision.channel for decision in decisions}):
-        jobs.wake(deliveries.SEND, channel)
+    await occurred(tx, occurrences)
+    await over(tx, ended, now=now)
+
+
+def _told(seen: Seen) -> list[Change]:
+    return [change for change in seen.changes if change.is_told]
 
 
 def _note(row: AgentRow, seen: Seen, now: datetime) -> None:
@@ -116,27 +130,38 @@ def _note(row: AgentRow, seen: Seen, now: datetime) -> None:
         row.told_checks = dict(results_of(row))
 
 
-async def _decisions(
-    tx: AsyncSession, row: AgentRow, told: Sequence[Change], now: datetime
-) -> list[Decision]:
-    people = await tx.scalars(
+async def _people(tx: AsyncSession, rows: Sequence[AgentRow]) -> list[UserRow]:
+    """Everybody who hears of any of these agents."""
+    if not rows:
+        return []
+    owners = {row.owner for row in rows}
+    logins = {login for row in rows for login in row.tell}
+    found = await tx.scalars(
         select(UserRow)
-        .where(or_(UserRow.id == row.owner, UserRow.login.in_(row.tell)))
+        .where(or_(UserRow.id.in_(owners), UserRow.login.in_(logins)))
         .order_by(UserRow.id)
     )
-    return [
-        Decision(
-            kind=AGENT,
-            event_id=None,
-            user_id=person.id,
-            channel=usual_channel(person),
-            priority=CRITICAL if change.after in {"offline", "failing"} else NEAR,
-            content=content_of(row, change, now),
-            due_at=now,
-        )
-        for person in people.all()
-        for change in told
-    ]
+    return list(found)
+
+
+def _occurrence(
+    row: AgentRow, change: Change, people: Sequence[UserRow], now: datetime
+) -> Occurrence:
+    concerned = (person for person in people if person.id == row.owner or person.login in row.tell)
+    return Occurrence(
+        key=_key(row, change.name),
+        source=AGENT,
+        title=" — ".join(part for part in (row.name, change.name) if part),
+        severity="critical",
+        about=content_of(row, change, now),
+        at=now,
+        recipients=tuple(Recipient(person.id) for person in concerned),
+        lasts=True,
+    )
+
+
+def _key(row: AgentRow, check: str) -> str:
+    return f"{key_of(row.id)}:check:{check}" if check else key_of(row.id)
 
 
 def content_of(row: AgentRow, change: Change, now: datetime) -> dict[str, Any]:

@@ -38,9 +38,9 @@ class Decision:
 
     ``missed`` decisions are recorded and never sent; ``content`` is what the message says. A
     reminder has an offset (``before``), the original start of its occurrence, and ``starts_at``,
-    when that begins; it is of no use afterwards. Other messages have none of them, and those that
-    are not about an event have no ``event_id``. ``channel`` is where it goes unless the person
-    wishes otherwise, and ``held_until`` is set by their wishes.
+    when that begins; it is of no use afterwards. Other messages have none of them. ``event_id`` is
+    what the message is about: an event, or an incident, or nothing that has an id. ``channel`` is
+    where it goes unless the person wishes otherwise, and ``held_until`` is set by their wishes.
     """
 
     kind: str

@@ -22,7 +22,7 @@ RENDERERS: dict[str, Callable[..., Message]] = {
     "update": partial(rendering.tidings, kind="update"),
     "cancellation": partial(rendering.tidings, kind="cancellation"),
     "alert": rendering.alert,
-    "agent": partial(rendering.alert, kind="agent"),
+    "incident": partial(rendering.alert, kind="incident"),
     "test": rendering.trial,
 }
 

@@ -7,14 +7,14 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from notilog.notifications import agent_texts, alert_texts, templates
+from notilog.notifications import alert_texts, incident_texts, templates
 from notilog.notifications.channels.channel import Action, Calendar, Markup, Message
 from notilog.notifications.words import Words, words_of
 
 ONE_DAY: Final = timedelta(days=1)
 LISTED: Final = 25
 """Most entries of a message that tells of many."""
-NEWS: Final = {"alert": alert_texts.described, "agent": agent_texts.described}
+NEWS: Final = {"alert": alert_texts.described, "incident": incident_texts.described}
 """By their kinds, what puts messages into words that are about no event."""
 ANSWERS: Final[tuple[Action, ...]] = ("yes", "maybe", "no")
 SNOOZES: Final[dict[Action, timedelta]] = {
@@ -124,9 +124,10 @@ def alert(
     late: bool,  # noqa: ARG001  # the line has its own time
     kind: str = "alert",
 ) -> Message:
-    """What a rule of alerts has to say, or what happened to an agent.
+    """What a rule of alerts has to say, or what happened to an incident.
 
-    See `notilog.notifications.alert_texts` and `notilog.notifications.agent_texts` for ``content``.
+    See `notilog.notifications.alert_texts` and `notilog.notifications.incident_texts` for
+    ``content``.
     """
     words = words_of(reader.language)
     told = NEWS[kind](content, words, reader.timezone)

@@ -16,6 +16,7 @@ WAITING = "status IN ('pending', 'sending')"
 class DeliveryRow(Row):
     """One message to one person on one channel, for one occurrence when it is a reminder.
 
+    ``event_id`` is that of the event, or of the incident when it is about one.
     ``occurrence_start`` names the occurrence by its original start; it begins at ``starts_at``.
 
     ``pending`` waits for ``attempt_at``; ``sending`` is held by a worker until ``attempt_at``,

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 Severity = Literal["critical", "normal", "low"]
 
-CRITICAL, NEAR, NORMAL, LOW = 1, 4, 5, 6
-"""Priorities of deliveries, the most urgent first: incidents, reminders of what begins within the
-hour, other reminders, and news of events."""
+CRITICAL, SERIOUS, MINOR, NEAR, NORMAL, LOW = 1, 2, 3, 4, 5, 6
+"""Priorities of deliveries, the most urgent first: incidents by their severity, reminders of what
+begins within the hour, other reminders, and news of events."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -43,6 +43,8 @@ class Words:
     alerts: AlertWords
     agents: dict[str, str]
     """What is said of an agent, or of a check of it."""
+    incidents: dict[str, str]
+    """What is said of an incident that is not new."""
 
     def moment(self, at: datetime) -> str:
         return f"{self.day(at)}, {at:%H:%M}"
@@ -98,6 +100,12 @@ LANGUAGES: dict[str, Words] = {
             "failing": "The check fails",
             "ok": "The check is well again",
         },
+        incidents={
+            "again": "Open since {since}, and nobody has acknowledged it; told {step} times",
+            "resolved": "Resolved; it was open since {since}",
+            "resolved_by": "Resolved by {by}; it was open since {since}",
+            "quiet": "Resolved, since it did not occur again; it was open since {since}",
+        },
     ),
     "ru": Words(
         weekdays=("Пн", "Вт", "Ср", "Чт", "Пт", "Сб", "Вс"),
@@ -139,6 +147,12 @@ LANGUAGES: dict[str, Words] = {
             "online": "Агент снова на связи",
             "failing": "Проверка не проходит",
             "ok": "Проверка снова проходит",
+        },
+        incidents={
+            "again": "Открыт с {since}, и никто его не принял; сообщается {step}-й раз",
+            "resolved": "Закрыт; был открыт с {since}",
+            "resolved_by": "Закрыт ({by}); был открыт с {since}",
+            "quiet": "Закрыт, так как больше не повторялся; был открыт с {since}",
         },
     ),
 }

@@ -12,6 +12,8 @@ Scope = Literal[
     "events:read",
     "events:write",
     "events:feed",
+    "incidents:read",
+    "incidents:write",
     "observers:admin",
     "agents:connect",
     "metrics:read",
@@ -23,7 +25,10 @@ SCOPES: Final[frozenset[str]] = frozenset(get_args(Scope))
 
 RIGHTS: Final[dict[str, frozenset[str]]] = {
     "user": frozenset(
-        {"logs:write", "logs:read", "events:read", "events:write", "events:feed", "agents:connect"}
+        {
+            *("logs:write", "logs:read", "events:read", "events:write", "events:feed"),
+            *("incidents:read", "incidents:write", "agents:connect"),
+        }
     ),
     "admin": SCOPES,
 }

@@ -38,6 +38,7 @@ class RuleDraft:
     within_seconds: int | None = None
     group_by: Sequence[str] | None = None
     cooldown_seconds: int = 300
+    incident: bool = False
 
 
 def rule_of(draft: RuleDraft, *, rule_id: UUID = UNSAVED, version: int = 0) -> Rule:
@@ -61,6 +62,7 @@ def rule_of(draft: RuleDraft, *, rule_id: UUID = UNSAVED, version: int = 0) -> R
         within=_within(draft, errors),
         group_by=_groups(draft.group_by, errors),
         cooldown=timedelta(seconds=draft.cooldown_seconds),
+        incident=draft.incident,
     )
     if errors:
         raise Invalid(errors)

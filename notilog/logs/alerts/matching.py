@@ -67,6 +67,7 @@ class Rule:
     ``count`` matches ``within`` a time are one event of the kind ``match``, fewer of them are one
     of the kind ``absence``. Records are counted by group: ``group_by`` names fields and
     ``attrs.KEY``; None tells apart projects, modules and messages that differ in more than numbers.
+    ``incident``: what it says of a group needs somebody who acts.
     """
 
     id: UUID
@@ -82,6 +83,7 @@ class Rule:
     within: timedelta | None
     group_by: tuple[str, ...] | None
     cooldown: timedelta
+    incident: bool
 
 
 def concerns(rule: Rule, *, level: int, project: str, module: str) -> bool:

@@ -14,6 +14,7 @@ from notilog.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, S
 from notilog.logs.alerts import states
 from notilog.logs.alerts.drafts import RuleDraft, rule_of
 from notilog.logs.alerts.matching import Rule
+from notilog.logs.alerts.raising import end_of
 from notilog.logs.alerts.rulebook import compiled, draft_of
 from notilog.logs.alerts.settings import AlertsSettings
 from notilog.logs.alerts.tables import AlertRecipientRow, AlertRuleRow
@@ -135,16 +136,25 @@ async def change(
     if not kept:
         await tx.execute(delete(AlertRecipientRow).where(AlertRecipientRow.rule_id == rule_id))
         await _address(tx, caller, row, recipients)
-    if replace(draft_of(row), name="") != replace(before, name=""):
+    after = draft_of(row)
+    is_other = _counted(after) != _counted(before)
+    if is_other:
         await states.reset(tx, rule_id)
         await _begin(tx, row, now)
+    if before.incident and (is_other or not after.incident):
+        await end_of(tx, rule_id, now=now)
     return (await _shown(tx, [row]))[0]
 
 
 async def delete_rule(
-    tx: AsyncSession, caller: Caller, *, rule_id: UUID, expected: Collection[int] | None
+    tx: AsyncSession,
+    caller: Caller,
+    *,
+    rule_id: UUID,
+    expected: Collection[int] | None,
+    now: datetime,
 ) -> None:
-    """Delete a rule; what it decided to say is still said.
+    """Delete a rule; what it decided to say is still said, and its incidents are over.
 
     Raises:
         NotFound: there is none, or the caller may not see it.
@@ -154,6 +164,12 @@ async def delete_rule(
     _check_version(row, expected)
     await tx.delete(row)
     await tx.flush()
+    await end_of(tx, rule_id, now=now)
+
+
+def _counted(draft: RuleDraft) -> RuleDraft:
+    """The draft without what does not change what it counts."""
+    return replace(draft, name="", incident=False)
 
 
 def bound(draft: RuleDraft, caller: Caller) -> RuleDraft:

@@ -14,10 +14,11 @@ from notilog.logs.alerts import measures, states
 from notilog.logs.alerts.counting import State, advance
 from notilog.logs.alerts.hits import Hit
 from notilog.logs.alerts.matching import Rule
+from notilog.logs.alerts.sayings import Saying
 from notilog.logs.alerts.settings import AlertsSettings
 from notilog.logs.alerts.states import Group, Moved
 from notilog.logs.alerts.tables import AlertBatchRow, AlertRuleRow
-from notilog.logs.alerts.telling import Saying, tell
+from notilog.logs.alerts.telling import tell
 
 TRIES: Final = 5
 MOST_AT_ONCE: Final = 1000

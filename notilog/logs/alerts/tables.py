@@ -39,6 +39,7 @@ class AlertRuleRow(Row):
     within_seconds: Mapped[int | None]
     group_by: Mapped[list[str] | None] = mapped_column(ARRAY(String))
     cooldown_seconds: Mapped[int] = mapped_column(server_default=sql("300"))
+    incident: Mapped[bool] = mapped_column(server_default=sql("false"))
     version: Mapped[int] = mapped_column(server_default=sql("1"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

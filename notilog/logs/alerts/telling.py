@@ -1,50 +1,31 @@
 """What a rule has to say, as deliveries to the people it tells."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog import jobs
-from notilog.logs.alerts.counting import Verdict
-from notilog.logs.alerts.matching import Rule
+from notilog.logs.alerts.raising import ALERT, raised
+from notilog.logs.alerts.sayings import Addressed, Saying, Told, content_of, priority_of
 from notilog.logs.alerts.tables import AlertRecipientRow, AlertRuleRow
-from notilog.logs.levels import NUMBERS
 from notilog.notifications import deliveries
 from notilog.notifications.deliveries import Decision
 from notilog.notifications.usual import usual_channel
-from notilog.notifications.wishes import CRITICAL, LOW, NEAR
 from notilog.users.tables import UserRow
-
-ALERT: Final = "alert"
-
-
-@dataclass(frozen=True, slots=True)
-class Saying:
-    """Something that a rule has to say of one of its groups."""
-
-    rule: Rule
-    fingerprint: str
-    verdict: Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """Somebody whom a rule tells, and where."""
-
-    user_id: UUID
-    channel: str
-    rule_name: str
 
 
 async def tell(tx: AsyncSession, said: Sequence[Saying]) -> None:
-    """Decide a delivery to everybody whom the rules tell, and wake its channel."""
+    """Decide a delivery to everybody whom the rules tell, and wake its channel.
+
+    Rules that raise incidents open, count up or end them.
+    """
     if not said:
         return
-    people = await _people(tx, {saying.rule.id for saying in said})
+    addressed = await _addressed(tx, {saying.rule.id for saying in said})
+    if any(saying.rule.incident for saying in said):
+        said = await raised(tx, said, addressed)
     decisions = [
         Decision(
             kind=ALERT,
@@ -52,11 +33,11 @@ async def tell(tx: AsyncSession, said: Sequence[Saying]) -> None:
             user_id=person.user_id,
             channel=person.channel,
             priority=priority_of(saying),
-            content=content_of(saying, name=person.rule_name),
+            content=content_of(saying, name=addressed[saying.rule.id].rule_name),
             due_at=saying.verdict.at,
         )
         for saying in said
-        for person in people.get(saying.rule.id, ())
+        for person in addressed[saying.rule.id].people
     ]
     if not decisions:
         return
@@ -65,46 +46,19 @@ async def tell(tx: AsyncSession, said: Sequence[Saying]) -> None:
         jobs.wake(deliveries.SEND, channel)
 
 
-def priority_of(saying: Saying) -> int:
-    """By the level of the line; absence has that of the lines that are missing."""
-    rule, line = saying.rule, saying.verdict.line
-    level = line["level"] if line else rule.level or rule.min_level or NUMBERS["warning"]
-    if level >= NUMBERS["critical"]:
-        return CRITICAL
-    if level >= NUMBERS["warning"] or rule.kind == "absence":
-        return NEAR
-    return LOW
-
-
-def content_of(saying: Saying, *, name: str) -> dict[str, Any]:
-    """What a message is made of; see `notilog.notifications.alerting.alert`."""
-    rule, verdict = saying.rule, saying.verdict
-    line = verdict.line or {}
-    return {
-        "rule_id": str(rule.id),
-        "rule": name,
-        "group": saying.fingerprint,
-        "said": verdict.said,
-        "at": verdict.at.isoformat(),
-        "since": verdict.since and verdict.since.isoformat(),
-        "count": verdict.count,
-        "within_seconds": rule.within and rule.within.total_seconds(),
-        "project": line.get("project") or rule.project,
-        "module": line.get("module") or rule.module,
-        "line": verdict.line,
-    }
-
-
-async def _people(tx: AsyncSession, rule_ids: Collection[UUID]) -> dict[UUID, list[_Told]]:
+async def _addressed(tx: AsyncSession, rule_ids: Collection[UUID]) -> dict[UUID, Addressed]:
     statement = (
         select(AlertRuleRow.id, AlertRuleRow.name, AlertRecipientRow.channel, UserRow)
-        .join(AlertRecipientRow, AlertRecipientRow.rule_id == AlertRuleRow.id)
-        .join(UserRow, UserRow.id == AlertRecipientRow.user_id)
+        .outerjoin(AlertRecipientRow, AlertRecipientRow.rule_id == AlertRuleRow.id)
+        .outerjoin(UserRow, UserRow.id == AlertRecipientRow.user_id)
         .where(AlertRuleRow.id.in_(rule_ids))
         .order_by(AlertRecipientRow.user_id)
     )
-    found: dict[UUID, list[_Told]] = {}
+    names: dict[UUID, str] = {}
+    people: dict[UUID, list[Told]] = {}
     for rule_id, name, channel, person in await tx.execute(statement):
-        told = _Told(person.id, channel or usual_channel(person), name)
-        found.setdefault(rule_id, []).append(told)
-    return found
+        names[rule_id] = name
+        told = people.setdefault(rule_id, [])
+        if person is not None:
+            told.append(Told(person.id, channel, channel or usual_channel(person)))
+    return {rule_id: Addressed(name, tuple(people[rule_id])) for rule_id, name in names.items()}

@@ -11,10 +11,12 @@ from notilog.db.session import transaction
 from notilog.logs import progress
 from notilog.logs.alerts import rulebook, states
 from notilog.logs.alerts.counting import State, tick
+from notilog.logs.alerts.raising import forgotten
+from notilog.logs.alerts.sayings import Saying
 from notilog.logs.alerts.settling import measure
 from notilog.logs.alerts.states import Group
 from notilog.logs.alerts.tables import AlertBatchRow, AlertRuleRow
-from notilog.logs.alerts.telling import Saying, tell
+from notilog.logs.alerts.telling import tell
 from notilog.logs.limits import LogsSettings
 from notilog.logs.tables import LogRetryRow
 
@@ -71,6 +73,7 @@ async def _ticked(
     rules = await rulebook.read(tx, sorted({rule_id for rule_id, _ in found}))
     said: list[Saying] = []
     after: dict[Group, State | None] = {}
+    given_up: list[Group] = []
     for group, state in found.items():
         rule = rules.get(group[0])
         if rule is None:  # it was disabled in between
@@ -79,6 +82,9 @@ async def _ticked(
         until = known_until if rule.kind == "absence" else now
         after[group], told = tick(state, rule, until or now)
         said += [Saying(rule, group[1], verdict) for verdict in told]
+        if rule.incident and rule.kind == "absence" and after[group] is None:
+            given_up.append(group)
     await states.write(tx, after)
     await tell(tx, said)
+    await forgotten(tx, given_up, now=now)
     return said

@@ -53,7 +53,8 @@ async def _told(seconds: float) -> list[tuple[str, str]]:
     await watching.watch(now)
     async with reading() as tx:
         rows = await tx.scalars(select(DeliveryRow).order_by(DeliveryRow.id))
-        return [(row.content["said"], row.content["check"]) for row in rows]
+        told = [row.content["about"] for row in rows]
+        return [(about["said"], about["check"]) for about in told]
 
 
 @pytest.fixture

@@ -1,0 +1,124 @@
+"""The end of incidents: their source says so, they are quiet for long, or somebody says so."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from notilog import config
+from notilog.incidents.escalation import FIRST, concerns_administrators
+from notilog.incidents.history import remember
+from notilog.incidents.saying import Said, Saying, say, take_back
+from notilog.incidents.settings import IncidentsSettings
+from notilog.incidents.tables import IncidentRow
+from notilog.incidents.telling import tell_of
+
+AT_ONCE: Final = 500
+_UNRESOLVED: Final = IncidentRow.state != "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """What a key stands for is over; ``about`` is said of it, None when nobody needs to hear."""
+
+    key: str
+    about: Mapping[str, Any] | None = None
+
+
+async def over(tx: AsyncSession, ended: Sequence[Over], *, now: datetime) -> frozenset[str]:
+    """Resolve the incidents of these keys, and tell those who were told of them.
+
+    Returns:
+        The keys of those that there were.
+    """
+    about = {one.key: one.about for one in ended}
+    if not about:
+        return frozenset()
+    rows = await _held(tx, IncidentRow.key.in_(about))
+    sayings: list[Saying] = []
+    for row in rows:
+        news = about[row.key]
+        sayings += await close(tx, row, "resolved", now=now, about=news)
+    await _finish(tx, rows, sayings)
+    return frozenset(row.key for row in rows)
+
+
+async def all_over(tx: AsyncSession, prefix: str, *, now: datetime) -> None:
+    """Resolve every incident whose key begins so, and tell nobody: its source is no more."""
+    rows = await _held(tx, IncidentRow.key.startswith(prefix, autoescape=True))
+    for row in rows:
+        await close(tx, row, "resolved", now=now, about=None)
+    await _finish(tx, rows, ())
+
+
+async def end_quiet(tx: AsyncSession, now: datetime) -> bool:
+    """Resolve some of those that did not occur for long; says whether there may be more."""
+    rows = (
+        await tx.scalars(
+            select(IncidentRow)
+            .where(_UNRESOLVED, IncidentRow.ends_at <= now)
+            .order_by(IncidentRow.ends_at)
+            .limit(AT_ONCE)
+            .with_for_update(skip_locked=True)
+        )
+    ).all()
+    sayings: list[Saying] = []
+    for row in rows:
+        sayings += await close(tx, row, "quiet", now=now, about=row.about)
+    await _finish(tx, rows, sayings)
+    return len(rows) == AT_ONCE
+
+
+async def close(
+    tx: AsyncSession,
+    row: IncidentRow,
+    said: Said,
+    *,
+    now: datetime,
+    about: Mapping[str, Any] | None,
+    by: tuple[UUID, str] | None = None,
+) -> list[Saying]:
+    """Resolve an incident that this transaction holds; the caller says what it returns.
+
+    Args:
+        tx: the transaction.
+        row: the incident.
+        said: that it is over, or that it was quiet.
+        now: when.
+        about: the news of it; None says nothing.
+        by: the id and login of whoever resolves it; None when it is by itself.
+    """
+    is_silenced = row.silenced_until is not None and row.silenced_until > now
+    user_id, login = by or (None, None)
+    row.state, row.resolved_at, row.resolved_by = "resolved", now, user_id
+    row.next_at = row.ends_at = None
+    remember(tx, row.id, "resolved", now=now, user_id=user_id)
+    await take_back(tx, row.id)
+    if about is None or is_silenced or row.step < FIRST:
+        return []
+    policy = config.section(IncidentsSettings).policy
+    administrators = concerns_administrators(policy, row.step)
+    told = {"about": about, "by": login, "spared": user_id, "administrators": administrators}
+    return [Saying.of(row, said, at=now, **told)]
+
+
+async def _held(tx: AsyncSession, which: Any) -> Sequence[IncidentRow]:
+    """In one order for everybody, so that two transactions never wait for each other."""
+    rows = await tx.scalars(
+        select(IncidentRow)
+        .where(_UNRESOLVED, which)
+        .order_by(IncidentRow.key.collate("C"))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return rows.all()
+
+
+async def _finish(tx: AsyncSession, rows: Sequence[IncidentRow], sayings: Sequence[Saying]) -> None:
+    await tx.flush()
+    await say(tx, sayings)
+    tell_of(tx, (row.id for row in rows))

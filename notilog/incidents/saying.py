@@ -1,0 +1,137 @@
+"""What is said of incidents, as deliveries to the people whom they concern."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal, Self
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from notilog import jobs
+from notilog.incidents.escalation import Severity
+from notilog.incidents.tables import IncidentRecipientRow, IncidentRow
+from notilog.notifications import deliveries
+from notilog.notifications.deliveries import Decision
+from notilog.notifications.usual import usual_channel
+from notilog.notifications.wishes import CRITICAL, MINOR, NEAR, SERIOUS
+from notilog.users.tables import UserRow
+
+Said = Literal["opened", "again", "resolved", "quiet"]
+
+INCIDENT: Final = "incident"
+PRIORITIES: Final[dict[Severity, int]] = {"critical": CRITICAL, "warning": SERIOUS, "info": MINOR}
+_Addressed = dict[UUID, tuple[UserRow, str | None]]
+"""By their ids, people and the channels that were chosen for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """Something to say of an incident; see `notilog.notifications.incident_texts`.
+
+    ``administrators`` are told too when it says so, and ``spared`` is not: who did it knows.
+    """
+
+    incident_id: UUID
+    source: str
+    severity: Severity
+    said: Said
+    about: Mapping[str, Any]
+    at: datetime
+    since: datetime
+    step: int
+    by: str | None = None
+    spared: UUID | None = None
+    administrators: bool = False
+
+    @classmethod
+    def of(cls, row: IncidentRow, said: Said, *, at: datetime, **more: Any) -> Self:
+        """Of an incident as it stands."""
+        return cls(
+            **{
+                "incident_id": row.id,
+                "source": row.source,
+                "severity": row.severity,
+                "said": said,
+                "about": row.about,
+                "at": at,
+                "since": row.opened_at,
+                "step": row.step,
+                **more,
+            }
+        )
+
+    @property
+    def priority(self) -> int:
+        return PRIORITIES[self.severity] if self.said in {"opened", "again"} else NEAR
+
+
+async def say(tx: AsyncSession, sayings: Sequence[Saying]) -> None:
+    """Decide a delivery to everybody whom it concerns, and wake its channel."""
+    if not sayings:
+        return
+    concerned = await _concerned(tx, {saying.incident_id for saying in sayings})
+    administrators = await _administrators(tx, sayings)
+    decisions = [
+        _decision(saying, person, channel)
+        for saying in sayings
+        for person, channel in _people(saying, concerned, administrators)
+    ]
+    await deliveries.decide(tx, decisions)
+    for channel in sorted({decision.channel for decision in decisions}):
+        jobs.wake(deliveries.SEND, channel)
+
+
+async def take_back(tx: AsyncSession, incident_id: UUID) -> None:
+    """Let nothing be sent that was not sent yet: somebody knows, or it is over."""
+    await deliveries.withdraw(tx, incident_id, kind=INCIDENT, on_the_way=False)
+
+
+def _people(
+    saying: Saying, concerned: Mapping[UUID, _Addressed], administrators: _Addressed
+) -> list[tuple[UserRow, str | None]]:
+    people = dict(administrators) if saying.administrators else {}
+    people |= concerned.get(saying.incident_id, {})
+    return [people[user_id] for user_id in sorted(people) if user_id != saying.spared]
+
+
+def _decision(saying: Saying, person: UserRow, channel: str | None) -> Decision:
+    return Decision(
+        kind=INCIDENT,
+        event_id=saying.incident_id,
+        user_id=person.id,
+        channel=channel or usual_channel(person),
+        priority=saying.priority,
+        content={
+            "incident_id": str(saying.incident_id),
+            "source": saying.source,
+            "severity": saying.severity,
+            "said": saying.said,
+            "at": saying.at.isoformat(),
+            "since": saying.since.isoformat(),
+            "step": saying.step,
+            "by": saying.by,
+            "about": saying.about,
+        },
+        due_at=saying.at,
+    )
+
+
+async def _concerned(tx: AsyncSession, ids: Collection[UUID]) -> dict[UUID, _Addressed]:
+    statement = (
+        select(IncidentRecipientRow.incident_id, IncidentRecipientRow.channel, UserRow)
+        .join(UserRow, UserRow.id == IncidentRecipientRow.user_id)
+        .where(IncidentRecipientRow.incident_id.in_(ids))
+    )
+    found: dict[UUID, _Addressed] = {}
+    for incident_id, channel, person in await tx.execute(statement):
+        found.setdefault(incident_id, {})[person.id] = (person, channel)
+    return found
+
+
+async def _administrators(tx: AsyncSession, sayings: Sequence[Saying]) -> _Addressed:
+    if not any(saying.administrators for saying in sayings):
+        return {}
+    people = await tx.scalars(select(UserRow).where(UserRow.role == "admin"))
+    return {person.id: (person, None) for person in people}

@@ -1,0 +1,83 @@
+"""The incidents of rules that raise them: one for each group, told on until somebody acts."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from notilog.incidents.ending import Over, all_over, over
+from notilog.incidents.escalation import Severity
+from notilog.incidents.opening import Occurrence, Recipient, occurred
+from notilog.logs.alerts.sayings import Addressed, Saying, content_of, priority_of
+from notilog.logs.alerts.states import Group
+from notilog.notifications.wishes import CRITICAL, NEAR
+
+ALERT: Final = "alert"
+_SEVERITIES: Final[dict[int, Severity]] = {CRITICAL: "critical", NEAR: "warning"}
+
+
+async def raised(
+    tx: AsyncSession, said: Sequence[Saying], addressed: Mapping[UUID, Addressed]
+) -> list[Saying]:
+    """Open, count up and end the incidents of what is said; returns what rules are still to say.
+
+    That is not what is silenced, nor that something is back of which its incident tells.
+    """
+    occurrences = [_occurrence(one, addressed) for one in said if _opens(one)]
+    found = await occurred(tx, occurrences)
+    ended = {_key(one): _over(one, addressed) for one in said if _ends(one)}
+    at = max((one.verdict.at for one in said if _ends(one)), default=None)
+    told = await over(tx, list(ended.values()), now=at) if at is not None else frozenset()
+    held = told | {key for key, incident in found.items() if incident.silenced}
+    return [one for one in said if not one.rule.incident or _key(one) not in held]
+
+
+async def end_of(tx: AsyncSession, rule_id: UUID, *, now: datetime) -> None:
+    """Resolve the incidents of a rule that is no more, or looks for something else."""
+    await all_over(tx, f"{_prefix(rule_id)}:", now=now)
+
+
+async def forgotten(tx: AsyncSession, groups: Sequence[Group], *, now: datetime) -> None:
+    """Resolve the incidents of groups that are not waited for any more, and say nothing."""
+    ended = [Over(f"{_prefix(rule_id)}:{fingerprint}") for rule_id, fingerprint in groups]
+    await over(tx, ended, now=now)
+
+
+def _opens(saying: Saying) -> bool:
+    return saying.rule.incident and saying.verdict.said != "back"
+
+
+def _ends(saying: Saying) -> bool:
+    return saying.rule.incident and saying.verdict.said == "back"
+
+
+def _occurrence(saying: Saying, addressed: Mapping[UUID, Addressed]) -> Occurrence:
+    known = addressed[saying.rule.id]
+    about = content_of(saying, name=known.rule_name)
+    origin = "/".join(place for place in (about["project"], about["module"]) if place)
+    return Occurrence(
+        key=_key(saying),
+        source=ALERT,
+        title=" — ".join(part for part in (known.rule_name, origin) if part),
+        severity=_SEVERITIES.get(priority_of(saying), "info"),
+        about=about,
+        at=saying.verdict.at,
+        recipients=tuple(Recipient(person.user_id, person.chosen) for person in known.people),
+        project=about["project"],
+        lasts=saying.rule.kind == "absence",
+        told=True,
+    )
+
+
+def _over(saying: Saying, addressed: Mapping[UUID, Addressed]) -> Over:
+    return Over(_key(saying), content_of(saying, name=addressed[saying.rule.id].rule_name))
+
+
+def _key(saying: Saying) -> str:
+    return f"{_prefix(saying.rule.id)}:{saying.fingerprint}"
+
+
+def _prefix(rule_id: UUID) -> str:
+    return f"alert:{rule_id}"
