@@ -24,6 +24,7 @@ from api.routes import (
     events,
     funcs,
     health,
+    incidents,
     log,
     log_counts,
     log_files,
@@ -73,11 +74,12 @@ ROUTERS: list[APIRouter] = [
     observers.router,
     voice.router,
     agents.router,
+    incidents.router,
     health.router,
     metrics.router,
 ]
 
-DESCRIPTION = f"""Logs, a shared calendar, reminders and observers.
+DESCRIPTION = f"""Logs, a shared calendar, reminders, observers and incidents.
 
 Sign in with `POST /api/v1/sessions`, or use an API token, and send it as `Authorization: Bearer …`.
 A user has the rights {", ".join(f"`{right}`" for right in sorted(RIGHTS["user"]))};

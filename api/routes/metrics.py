@@ -13,6 +13,7 @@ from notilog.agents import registry
 from notilog.db.session import asking
 from notilog.health import report
 from notilog.health.judging import Seen, complaints
+from notilog.incidents import incidents
 from notilog.logs import handing
 from notilog.logs.alerts.measures import ALERT_MEASURES
 from notilog.logs.measures import MEASURES as LOG_MEASURES
@@ -42,6 +43,7 @@ async def metrics(accept: Annotated[str, Header()] = "text/plain") -> Response:
         handed = await handing.waiting(tx)
         states = await of_observers.by_state(tx)
         agent_states = await registry.by_state(tx)
+        incident_states = await incidents.by_state(tx)
         silence = await of_observers.oldest_heartbeat(tx)
         seen = await report.seen(tx, clock.now())
     due = GaugeMetricFamily(
@@ -66,6 +68,9 @@ async def metrics(accept: Annotated[str, Header()] = "text/plain") -> Response:
     agents = GaugeMetricFamily("notilog_agents", "Agents by their state.", labels=["state"])
     for state, count in agent_states.items():
         agents.add_metric([state], count)
+    troubles = GaugeMetricFamily("notilog_incidents", "Incidents by their state.", labels=["state"])
+    for state, count in incident_states.items():
+        troubles.add_metric([state], count)
     heartbeat = GaugeMetricFamily(
         "notilog_observer_heartbeat_age_seconds",
         "Since the oldest of the last heartbeats of observers at work.",
@@ -73,7 +78,7 @@ async def metrics(accept: Annotated[str, Header()] = "text/plain") -> Response:
     )
     build = GaugeMetricFamily("notilog_build_info", "The version.", labels=["version"])
     build.add_metric([__version__], 1)
-    gauges = [due, retried, observers, agents, heartbeat, build, *_of_health(seen)]
+    gauges = [due, retried, observers, agents, troubles, heartbeat, build, *_of_health(seen)]
     content, content_type = exposed(METRICS, samples, gauges, accept=accept)
     return Response(content, media_type=content_type)
 

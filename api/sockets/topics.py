@@ -24,6 +24,7 @@ SHARED: Final = 1024
 Word = Annotated[str, msgspec.Meta(max_length=1000)]
 
 OF_LOGS: Final = "ask GET /api/v1/logs for the records of the time between"
+OF_INCIDENTS: Final = "ask GET /api/v1/incidents for how they are now"
 OF_DELIVERIES: Final = "ask GET /api/v1/deliveries for how they are now"
 OF_OBSERVERS: Final = "ask GET /api/v1/observers for how they are now"
 OF_USER: Final = "ask GET /api/v1/events for how they are now"
@@ -40,6 +41,15 @@ class LogFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class NoFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of a topic that is not filtered."""
+
+
+class OfIncident(msgspec.Struct, frozen=True):
+    """What decides who hears of an incident."""
+
+    project: str | None = None
+
+
+_of_incident: Final = msgspec.json.Decoder(OfIncident)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +83,13 @@ def _records(published: Published) -> list[Part]:
 
 def _notices(published: Published) -> Sequence[Part]:
     return [Part(notice.to, bytes(notice.data)) for notice in events_queue.heard(published)]
+
+
+def _incidents(published: Published) -> Sequence[Part]:
+    return [
+        Part((notice.to, _of_incident.decode(notice.data).project), bytes(notice.data))
+        for notice in events_queue.heard(published)
+    ]
 
 
 def _of_logs(caller: Caller, narrowed: Mapping[str, Any]) -> Wants | None:
@@ -111,6 +128,19 @@ def _all_or_own(caller: Caller, narrowed: Mapping[str, Any]) -> Wants | None:
     return None if caller.is_admin and not narrowed else _own(caller, narrowed)
 
 
+def _of_incidents(caller: Caller, narrowed: Mapping[str, Any]) -> Wants | None:
+    _filter(narrowed, NoFilter)
+    me, bound_to = None if caller.is_admin else str(caller.user_id), caller.project
+    if me is None and bound_to is None:
+        return None
+
+    def wants(facts: tuple[frozenset[str], str | None]) -> bool:
+        concerned, project = facts
+        return (me is None or me in concerned) and bound_to in {None, project}
+
+    return wants
+
+
 def _own(caller: Caller, narrowed: Mapping[str, Any]) -> Wants:
     _filter(narrowed, NoFilter)
     me = str(caller.user_id)
@@ -131,6 +161,9 @@ def _filter(narrowed: Mapping[str, Any], kind: type[Any]) -> Any:
 
 TOPICS: Final[dict[str, Topic]] = {
     "logs": Topic("logs:read", Shape(live.TOPIC, _records), _of_logs, OF_LOGS),
+    "incidents": Topic(
+        "incidents:read", Shape("incidents", _incidents), _of_incidents, OF_INCIDENTS
+    ),
     "observers": Topic("observers:admin", Shape("observers", _notices), _all, OF_OBSERVERS),
     "deliveries": Topic("events:read", Shape("deliveries", _notices), _all_or_own, OF_DELIVERIES),
     "user": Topic("events:read", Shape("user", _notices), _own, OF_USER),

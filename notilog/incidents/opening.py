@@ -107,7 +107,7 @@ _OCCUR: Final = text(
         SELECT given.opened_id, kept.id, given.at,
                CASE WHEN kept.id = given.id THEN 'opened' ELSE 'again' END, CAST(NULL AS smallint)
         FROM kept JOIN given USING (key)
-        WHERE kept.id = given.id OR known_at IS NULL OR given.at >= known_at + interval '1 minute'
+        WHERE kept.id = given.id OR given.at >= known_at + interval '1 minute'
         UNION ALL
         SELECT given.told_id, kept.id, given.at, 'told', kept.step
         FROM kept JOIN given USING (key)

@@ -93,6 +93,10 @@ class Rsvp(Frame, frozen=True):
     occurrence: str | None = None
 
 
+class Acknowledge(Frame, frozen=True):
+    incident_id: str
+
+
 class Presence(Frame, frozen=True):
     pass
 
@@ -130,6 +134,14 @@ class Decided(Answer, frozen=True, tag="rsvp"):
     event_id: str
     login: str
     decision: str
+
+
+class Acknowledged(Answer, frozen=True, tag="acknowledge"):
+    """``acknowledged_by`` is whoever was first."""
+
+    incident_id: str
+    state: str
+    acknowledged_by: str | None
 
 
 class Present(Answer, frozen=True, tag="presence"):

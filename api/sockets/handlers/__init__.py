@@ -3,9 +3,10 @@
 from typing import Final
 
 from api.sockets.handler import Handler
-from api.sockets.handlers import ping, presence, rsvp, subscribe, unsubscribe
+from api.sockets.handlers import acknowledge, ping, presence, rsvp, subscribe, unsubscribe
 
 HANDLERS: Final[dict[str, Handler]] = {
+    "acknowledge": acknowledge.HANDLER,
     "ping": ping.HANDLER,
     "presence": presence.HANDLER,
     "rsvp": rsvp.HANDLER,

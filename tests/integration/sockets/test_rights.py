@@ -43,7 +43,7 @@ async def arrived(*records: dict[str, Any]) -> None:
 
 async def test_what_one_may_not_see_is_refused(url: str, ann: str) -> None:
     async with signed_in(url, ann) as client:
-        for topic, code in (("observers", "forbidden"), ("incidents", "not_found")):
+        for topic, code in (("observers", "forbidden"), ("weather", "not_found")):
             answer = await client.ask(type="subscribe", id="a", topic=topic)
             assert (answer["type"], answer["id"], answer["code"]) == ("error", "a", code)
     bound = await token_of(ann, "events:read")
