@@ -14,7 +14,7 @@ branch_labels = None
 depends_on = None
 
 UNRESOLVED = sa.text("state <> 'resolved'")
-WHATS = "('opened', 'again', 'told', 'acknowledged', 'silenced', 'resolved')"
+HAPPENINGS = "('opened', 'again', 'told', 'acknowledged', 'silenced', 'resolved')"
 
 
 def _instant(name: str, *, nullable: bool = True) -> sa.Column[object]:
@@ -93,7 +93,7 @@ def upgrade() -> None:
         sa.Column('user_id', sa.Uuid(), nullable=True),
         sa.Column('step', sa.SmallInteger(), nullable=True),
         _instant('until'),
-        sa.CheckConstraint(f'what IN {WHATS}', name=op.f('ck_incident_history_what')),
+        sa.CheckConstraint(f'what IN {HAPPENINGS}', name=op.f('ck_incident_history_what')),
         _of_incident('incident_history'),
         _person('incident_history', 'user_id'),
         sa.PrimaryKeyConstraint('id', name=op.f('pk_incident_history')),

@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from notilog import config
 from notilog.errors import Conflict, Invalid
 from notilog.incidents import escalation
-from notilog.incidents.ending import close
+from notilog.incidents.ending import close, finish
 from notilog.incidents.history import remember
 from notilog.incidents.incidents import Shown, get, held
-from notilog.incidents.saying import say, take_back
+from notilog.incidents.saying import take_back
 from notilog.incidents.settings import IncidentsSettings
 from notilog.incidents.tables import IncidentRow
 from notilog.incidents.telling import tell_of
@@ -76,12 +76,10 @@ async def resolve(tx: AsyncSession, caller: Caller, *, incident_id: UUID, now: d
     row = await held(tx, caller, incident_id=incident_id)
     if row.state != "resolved":
         by = (caller.user_id, caller.login)
-        sayings = await close(tx, row, "resolved", now=now, about=row.about, by=by)
+        sayings = close(tx, row, "resolved", now=now, about=row.about, by=by)
         await _end_silences(tx, row.key)
         row.silenced_until = None
-        await tx.flush()
-        await say(tx, sayings)
-        tell_of(tx, [row.id])
+        await finish(tx, [row], sayings)
     return await get(tx, caller, incident_id=incident_id)
 
 
@@ -111,5 +109,5 @@ def _next_at(row: IncidentRow, until: datetime | None, now: datetime) -> datetim
 
 async def _changed(tx: AsyncSession, row: IncidentRow) -> None:
     await tx.flush()
-    await take_back(tx, row.id)
+    await take_back(tx, [row.id])
     tell_of(tx, [row.id])

@@ -42,8 +42,8 @@ async def over(tx: AsyncSession, ended: Sequence[Over], *, now: datetime) -> fro
     sayings: list[Saying] = []
     for row in rows:
         news = about[row.key]
-        sayings += await close(tx, row, "resolved", now=now, about=news)
-    await _finish(tx, rows, sayings)
+        sayings += close(tx, row, "resolved", now=now, about=news)
+    await finish(tx, rows, sayings)
     return frozenset(row.key for row in rows)
 
 
@@ -51,8 +51,8 @@ async def all_over(tx: AsyncSession, prefix: str, *, now: datetime) -> None:
     """Resolve every incident whose key begins so, and tell nobody: its source is no more."""
     rows = await _held(tx, IncidentRow.key.startswith(prefix, autoescape=True))
     for row in rows:
-        await close(tx, row, "resolved", now=now, about=None)
-    await _finish(tx, rows, ())
+        close(tx, row, "resolved", now=now, about=None)
+    await finish(tx, rows, ())
 
 
 async def end_quiet(tx: AsyncSession, now: datetime) -> bool:
@@ -68,12 +68,12 @@ async def end_quiet(tx: AsyncSession, now: datetime) -> bool:
     ).all()
     sayings: list[Saying] = []
     for row in rows:
-        sayings += await close(tx, row, "quiet", now=now, about=row.about)
-    await _finish(tx, rows, sayings)
+        sayings += close(tx, row, "quiet", now=now, about=row.about)
+    await finish(tx, rows, sayings)
     return len(rows) == AT_ONCE
 
 
-async def close(
+def close(
     tx: AsyncSession,
     row: IncidentRow,
     said: Said,
@@ -82,7 +82,7 @@ async def close(
     about: Mapping[str, Any] | None,
     by: tuple[UUID, str] | None = None,
 ) -> list[Saying]:
-    """Resolve an incident that this transaction holds; the caller says what it returns.
+    """Resolve an incident that this transaction holds; `finish` says what this returns.
 
     Args:
         tx: the transaction.
@@ -97,7 +97,6 @@ async def close(
     row.state, row.resolved_at, row.resolved_by = "resolved", now, user_id
     row.next_at = row.ends_at = None
     remember(tx, row.id, "resolved", now=now, user_id=user_id)
-    await take_back(tx, row.id)
     if about is None or is_silenced or row.step < FIRST:
         return []
     policy = config.section(IncidentsSettings).policy
@@ -118,7 +117,10 @@ async def _held(tx: AsyncSession, which: Any) -> Sequence[IncidentRow]:
     return rows.all()
 
 
-async def _finish(tx: AsyncSession, rows: Sequence[IncidentRow], sayings: Sequence[Saying]) -> None:
+async def finish(tx: AsyncSession, rows: Sequence[IncidentRow], sayings: Sequence[Saying]) -> None:
+    """Write down that these are over, and say what is to be said of it."""
+    ids = [row.id for row in rows]
     await tx.flush()
+    await take_back(tx, ids)
     await say(tx, sayings)
-    tell_of(tx, (row.id for row in rows))
+    tell_of(tx, ids)

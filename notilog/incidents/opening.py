@@ -81,7 +81,7 @@ _OCCUR: Final = text(
                CASE WHEN silenced_until IS NULL THEN 1 ELSE 0 END,
                coalesce(silenced_until, next_at), ends_at, at, at, silenced_until
         FROM given
-        ORDER BY key
+        ORDER BY key COLLATE "C"
         ON CONFLICT (key) WHERE state <> 'resolved' DO UPDATE
         SET count = i.count + excluded.count,
             last_at = greatest(i.last_at, excluded.last_at),

@@ -1,6 +1,6 @@
 """What is said of incidents, as deliveries to the people whom they concern."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, Self
@@ -83,9 +83,9 @@ async def say(tx: AsyncSession, sayings: Sequence[Saying]) -> None:
         jobs.wake(deliveries.SEND, channel)
 
 
-async def take_back(tx: AsyncSession, incident_id: UUID) -> None:
-    """Let nothing be sent that was not sent yet: somebody knows, or it is over."""
-    await deliveries.withdraw(tx, incident_id, kind=INCIDENT, on_the_way=False)
+async def take_back(tx: AsyncSession, incident_ids: Iterable[UUID]) -> None:
+    """Let nothing be sent of these that was not sent yet: somebody knows, or it is over."""
+    await deliveries.withdraw(tx, *incident_ids, kind=INCIDENT, on_the_way=False)
 
 
 def _people(

@@ -145,15 +145,14 @@ def _arranged(decision: Decision, wishes: Wishes) -> list[Decision]:
 
 async def withdraw(
     tx: AsyncSession,
-    event_id: UUID,
-    *,
+    *event_ids: UUID,
     kind: str | None = REMINDER,
     user_id: UUID | None = None,
     occurrence: datetime | None = None,
     occurrences_from: datetime | None = None,
     on_the_way: bool = True,
 ) -> int:
-    """Take back what was not sent yet, of an event, a person or occurrences; counts the rows.
+    """Take back what was not sent yet, of events, a person or occurrences; counts the rows.
 
     Reminders are taken back, or messages of another kind, or with None of every kind. What is
     ``on_the_way`` is taken back too, so that it is not tried again; if it does arrive, its row says
@@ -162,7 +161,7 @@ async def withdraw(
     statuses = ("pending", "sending") if on_the_way else ("pending",)
     wanted = (
         select(DeliveryRow.id)
-        .where(DeliveryRow.event_id == event_id, DeliveryRow.status.in_(statuses))
+        .where(DeliveryRow.event_id.in_(event_ids), DeliveryRow.status.in_(statuses))
         .order_by(DeliveryRow.id)  # as everybody who locks several, so that none deadlock
         .with_for_update()
     )

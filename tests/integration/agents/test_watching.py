@@ -9,11 +9,12 @@ import pytest
 from sqlalchemy import select, update
 
 from notilog import clock
-from notilog.agents import connecting, enrolment, history, watching
+from notilog.agents import connecting, enrolment, history, registry, watching
 from notilog.agents.protocol import About, CheckResult, Heartbeat
 from notilog.agents.tables import AgentChangeRow, AgentRow, EnrolmentRow
 from notilog.db.session import reading, transaction
 from notilog.errors import Unauthenticated
+from notilog.incidents.tables import IncidentRow
 from notilog.notifications.tables import DeliveryRow
 from notilog.users.caller import Caller
 from notilog.users.tables import UserRow
@@ -109,6 +110,35 @@ async def test_others_are_told_too_and_nobody_twice(owner: UUID) -> None:
     async with reading() as tx:
         rows = (await tx.scalars(select(DeliveryRow))).all()
     assert len({row.user_id for row in rows}) == 2
+
+
+async def _incidents() -> dict[str, str]:
+    async with reading() as tx:
+        rows = await tx.scalars(select(IncidentRow).order_by(IncidentRow.id))
+        return {row.key.removeprefix("agent:")[36:]: row.state for row in rows}
+
+
+async def test_what_is_wrong_is_an_incident_until_it_is_well(owner: UUID) -> None:
+    agent_id = await _agent(owner)
+    await _beats(agent_id, after=timedelta(seconds=5), db=False)
+    await _told(6)
+    await _told(70)
+    assert await _incidents() == {":check:db": "open", "": "open"}
+    await _beats(agent_id, after=timedelta(seconds=75), db=False)
+    await _told(76)
+    assert await _incidents() == {":check:db": "open", "": "resolved"}
+    await _beats(agent_id, after=timedelta(seconds=85))  # db is checked no more
+    assert len(await _told(86)) == 3
+    assert await _incidents() == {":check:db": "resolved", "": "resolved"}
+
+
+async def test_a_deleted_agent_has_no_incidents(owner: UUID) -> None:
+    agent_id = await _agent(owner)
+    await _beats(agent_id, after=timedelta(seconds=5), db=False)
+    await _told(6)
+    async with transaction() as tx:
+        await registry.remove(tx, agent_id, now=clock.now())
+    assert await _incidents() == {":check:db": "resolved"}
 
 
 async def test_what_is_old_is_forgotten(owner: UUID) -> None:
