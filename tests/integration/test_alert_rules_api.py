@@ -44,6 +44,7 @@ async def test_a_rule_is_made_read_changed_and_deleted(ann: Person) -> None:
         "within_seconds": None,
         "group_by": ["host"],
         "cooldown_seconds": 300,
+        "incident": False,
         "recipients": [{"login": "ann", "channel": None}],
         "version": 1,
     }
@@ -51,7 +52,7 @@ async def test_a_rule_is_made_read_changed_and_deleted(ann: Person) -> None:
     path = f"alert_rules/{rule['id']}"
     read = await ann.api.get(path)
     assert (read.json(), read.headers["etag"]) == (rule, '"1"')
-    changes = {"min_level": None, "count": 3, "within_seconds": 60}
+    changes = {"min_level": None, "count": 3, "within_seconds": 60, "incident": True}
     answer = await ann.api.patch(path, json=changes, headers={"If-Match": '"1"'})
     assert answer.status_code == 200, answer.text
     assert answer.headers["etag"] == '"2"'
@@ -75,6 +76,7 @@ async def test_a_rule_is_made_read_changed_and_deleted(ann: Person) -> None:
         ({"cooldown_seconds": 0}, ["cooldown_seconds"]),
         ({"group_by": ["colour"]}, ["group_by.0"]),
         ({"colour": "red"}, ["colour"]),
+        ({"incident": "maybe"}, ["incident"]),
         ({"recipients": [{"login": "ann", "channel": "pigeon"}]}, ["recipients.0.channel"]),
         ({"recipients": [{"login": "ann"}, {"login": "Ann"}]}, ["recipients.1.login"]),
     ],

@@ -25,13 +25,19 @@ async def raised(
 
     That is not what is silenced, nor that something is back of which its incident tells.
     """
-    occurrences = [_occurrence(one, addressed) for one in said if _opens(one)]
-    found = await occurred(tx, occurrences)
-    ended = {_key(one): _over(one, addressed) for one in said if _ends(one)}
-    at = max((one.verdict.at for one in said if _ends(one)), default=None)
-    told = await over(tx, list(ended.values()), now=at) if at is not None else frozenset()
-    held = told | {key for key, incident in found.items() if incident.silenced}
-    return [one for one in said if not one.rule.incident or _key(one) not in held]
+    last = {_key(one): one for one in said if one.rule.incident}
+    backs = [one for one in said if _ends(one)]
+    # What was back and is missing again is another incident, so the one before ends first.
+    ended = await _ended(tx, [one for one in backs if _opens(last[_key(one)])], addressed)
+    found = await occurred(tx, [_occurrence(one, addressed) for one in said if _opens(one)])
+    ended |= await _ended(tx, [one for one in backs if _ends(last[_key(one)])], addressed)
+    silenced = {key for key, incident in found.items() if incident.silenced}
+    return [
+        one
+        for one in said
+        if not one.rule.incident
+        or not (_key(one) in silenced or (_ends(one) and _key(one) in ended))
+    ]
 
 
 async def end_of(tx: AsyncSession, rule_id: UUID, *, now: datetime) -> None:
@@ -71,8 +77,15 @@ def _occurrence(saying: Saying, addressed: Mapping[UUID, Addressed]) -> Occurren
     )
 
 
-def _over(saying: Saying, addressed: Mapping[UUID, Addressed]) -> Over:
-    return Over(_key(saying), content_of(saying, name=addressed[saying.rule.id].rule_name))
+async def _ended(
+    tx: AsyncSession, backs: Sequence[Saying], addressed: Mapping[UUID, Addressed]
+) -> frozenset[str]:
+    if not backs:
+        return frozenset()
+    news = [
+        Over(_key(one), content_of(one, name=addressed[one.rule.id].rule_name)) for one in backs
+    ]
+    return await over(tx, news, now=max(one.verdict.at for one in backs))
 
 
 def _key(saying: Saying) -> str:

@@ -148,6 +148,24 @@ async def test_what_is_missing_is_an_incident_until_it_is_back(
     assert await happened(row.id) == ["opened", "told", "resolved"]
 
 
+async def test_what_is_back_and_missing_again_at_once_is_another_incident(
+    ann: Caller, connector: AlertsConnector
+) -> None:
+    begin = clock.now() - timedelta(hours=1)
+    fields = {"kind": "absence", "within_seconds": 60, "count": 2, "min_level": None}
+    await make_rule(ann, incident=True, now=begin, **fields)
+    await looked_until(begin + 100 * SECOND)
+    await watch(begin + 100 * SECOND)
+    both = handed(failure(), failure(), at=begin + 200 * SECOND)
+    await connector.take([both, handed(failure(), at=begin + 1000 * SECOND)])
+    assert [row.state for row in await incidents()] == ["resolved", "open"]
+    assert await said() == [
+        ("alert", "missing"),
+        ("incident", "resolved"),
+        ("alert", "missing"),
+    ]
+
+
 async def test_what_is_waited_for_no_more_is_no_incident(
     ann: Caller, connector: AlertsConnector
 ) -> None:
