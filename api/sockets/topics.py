@@ -26,6 +26,7 @@ Word = Annotated[str, msgspec.Meta(max_length=1000)]
 OF_LOGS: Final = "ask GET /api/v1/logs for the records of the time between"
 OF_DELIVERIES: Final = "ask GET /api/v1/deliveries for how they are now"
 OF_OBSERVERS: Final = "ask GET /api/v1/observers for how they are now"
+OF_AGENTS: Final = "ask GET /api/v1/agents for how they are now"
 OF_USER: Final = "ask GET /api/v1/events for how they are now"
 
 
@@ -132,6 +133,7 @@ def _filter(narrowed: Mapping[str, Any], kind: type[Any]) -> Any:
 TOPICS: Final[dict[str, Topic]] = {
     "logs": Topic("logs:read", Shape(live.TOPIC, _records), _of_logs, OF_LOGS),
     "observers": Topic("observers:admin", Shape("observers", _notices), _all, OF_OBSERVERS),
+    "agents": Topic("admin", Shape("agents", _notices), _all, OF_AGENTS),
     "deliveries": Topic("events:read", Shape("deliveries", _notices), _all_or_own, OF_DELIVERIES),
     "user": Topic("events:read", Shape("user", _notices), _own, OF_USER),
 }

@@ -17,6 +17,7 @@ from notilog.agents.protocol import About, Heartbeat, SettingsRefused
 from notilog.agents.settings import AgentsSettings
 from notilog.agents.settings_schema import AgentSettings
 from notilog.agents.tables import AgentRow
+from notilog.agents.telling import tell_of
 from notilog.errors import Conflict, Unauthenticated
 from notilog.users.caller import Caller
 from notilog.users.tables import TokenRow
@@ -75,6 +76,7 @@ async def connected(
     row.connection_id, row.connected_node = connection_id, node
     row.heartbeat_at = now
     await tx.flush()
+    tell_of(tx, [row.id])
     return row.id, Orders.of(row.settings_version, row.settings)
 
 

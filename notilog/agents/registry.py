@@ -8,14 +8,14 @@ from uuid import UUID
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from notilog import config
+from notilog import config, cursors
 from notilog.agents import health
 from notilog.agents.connecting import Orders
 from notilog.agents.health import State
-from notilog.agents.history import after
 from notilog.agents.settings import AgentsSettings
 from notilog.agents.settings_schema import AgentSettings
 from notilog.agents.tables import AgentRow
+from notilog.agents.telling import tell_of, tell_of_removal
 from notilog.errors import FieldError, Invalid, NotFound, Stale
 from notilog.users.tables import TokenRow, UserRow
 
@@ -50,7 +50,7 @@ async def listing(
     """
     statement = select(AgentRow).order_by(AgentRow.id.desc()).limit(limit + 1)
     if cursor is not None:
-        statement = statement.where(AgentRow.id < after(cursor))
+        statement = statement.where(AgentRow.id < cursors.key(cursor))
     found = list(await tx.scalars(statement))
     page = found[:limit]
     return page, str(page[-1].id) if len(found) > limit else None
@@ -95,6 +95,7 @@ async def change(
     row.version += 1
     row.updated_at = now
     await tx.flush()
+    tell_of(tx, [agent_id])
     return row
 
 
@@ -112,6 +113,7 @@ async def remove(tx: AsyncSession, agent_id: UUID) -> None:
     gone = delete(AgentRow).where(AgentRow.id == agent_id).returning(AgentRow.id)
     if (await tx.execute(gone)).one_or_none() is None:
         raise _unknown()
+    tell_of_removal(tx, agent_id)
 
 
 async def by_state(tx: AsyncSession) -> dict[str, int]:

@@ -16,6 +16,7 @@ from notilog.agents.health import Change, change_of_state, changes_of_checks
 from notilog.agents.history import remember
 from notilog.agents.registry import state_of
 from notilog.agents.tables import AgentRow
+from notilog.agents.telling import tell_of
 from notilog.db.session import transaction
 from notilog.notifications import deliveries
 from notilog.notifications.deliveries import Decision
@@ -91,14 +92,18 @@ async def _settle(tx: AsyncSession, ids: Sequence[UUID], now: datetime) -> None:
         .with_for_update(skip_locked=True)
     )
     decisions: list[Decision] = []
+    changed: list[UUID] = []
     for row in rows.all():
         seen = seen_of(row, now)
+        if seen.changes:
+            changed.append(row.id)
         remember(tx, row.id, seen.changes, now=now)
         told = [change for change in seen.changes if change.is_told]
         if told:
             decisions += await _decisions(tx, row, told, now)
         _note(row, seen, now)
     await tx.flush()
+    tell_of(tx, changed)
     if decisions:
         await deliveries.decide(tx, decisions)
     for channel in sorted({decision.channel for decision in decisions}):
