@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, MutableMapping
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID
 
 import structlog
@@ -15,7 +15,8 @@ from api.sockets.handler import Handler
 from api.sockets.handlers import HANDLERS
 from api.sockets.outbox import Outbox
 from api.sockets.room import Room
-from api.sockets.topics import TOPICS
+from api.sockets.topics import TOPICS, Topic
+from notilog import clock
 from notilog.errors import (
     Conflict,
     Forbidden,
@@ -25,7 +26,7 @@ from notilog.errors import (
     TooMany,
     Unauthenticated,
 )
-from notilog.realtime.fanout import Subscription
+from notilog.realtime.fanout import Left, Subscription
 from notilog.realtime.protocol import (
     BURST,
     FRAMES_A_SECOND,
@@ -159,7 +160,7 @@ class Connection:
         self._room = room
         self._outbox = Outbox(room.settings, self._send, self._too_slow)
         self._subscriptions: dict[str, Subscription] = {}
-        self._beginning: Subscription | None = None
+        self._beginning: tuple[Subscription, Left | None] | None = None
         self._allowance, self._counted_at = float(BURST), monotonic()
         self._writing: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -229,19 +230,35 @@ class Connection:
         subscription = await fanout.subscribe(self, topic.shape, name=asked.id, wants=wants)
         after = None if asked.after is None else Place(asked.after.epoch, asked.after.offset)
         try:
+            at = clock.now()
             place, recovered = await subscription.begin(after)
         except BaseException:
             fanout.unsubscribe(subscription)
             raise
-        self._subscriptions[asked.id] = self._beginning = subscription
+        left = None if recovered else self._left(asked, topic)
+        self._subscriptions[asked.id] = subscription
+        self._beginning = subscription, left
+        source: Literal["stream", "database"] | None = "stream" if recovered else None
+        if left is not None:
+            place, at, source = left.place, left.at, "database"
         return Subscribed(
             id=asked.id,
             topic=asked.topic,
             epoch=place.epoch,
             offset=place.offset,
-            recovered=recovered,
-            advice=None if recovered or after is None else topic.advice,
+            at=at,
+            recovered=source is not None,
+            source=source,
+            advice=None if source is not None or after is None else topic.advice,
         )
+
+    def _left(self, asked: Subscribe, topic: Topic) -> Left | None:
+        """What they missed and the stream has not any more, if it can be had."""
+        after = asked.after
+        if after is None or after.at is None or topic.stored is None:
+            return None
+        parts = topic.stored(self.caller, asked.filter, after.at)
+        return None if parts is None else Left(Place(after.epoch, after.offset), after.at, parts)
 
     def unsubscribe(self, id: str, /) -> None:  # noqa: A002  the frame's word
         """Let no more messages of it follow.
@@ -274,7 +291,8 @@ class Connection:
         await self._outbox.put(encoded(answer))
         beginning, self._beginning = self._beginning, None
         if beginning is not None:
-            await beginning.catch_up()
+            subscription, left = beginning
+            await subscription.catch_up(left)
 
     async def _send(self, text: str) -> None:
         await self._websocket.send({"type": "websocket.send", "text": text})

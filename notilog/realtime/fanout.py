@@ -6,16 +6,20 @@ that task is.
 """
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Protocol
 
 import msgspec
 import structlog
 
-from notilog.errors import Unavailable
+from notilog import clock
+from notilog.errors import Invalid, Unavailable
 from notilog.realtime import topics
-from notilog.realtime.messages import Encoded, Shape, Wants
-from notilog.realtime.protocol import Gap, encoded
+from notilog.realtime.messages import Encoded, Part, Shape, Wants
+from notilog.realtime.protocol import Answer, Gap, Reached, encoded
 from notilog.realtime.topics import Client, Place, Published
 
 log = structlog.get_logger(__name__)
@@ -34,6 +38,15 @@ class Reader(Protocol):
 
     async def put(self, text: str) -> None:
         """Take a frame when there is room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What the stream has not any more, from where somebody left off; ``parts`` is in order."""
+
+    place: Place
+    at: datetime
+    parts: AsyncIterator[Sequence[Part]]
 
 
 class Subscription:
@@ -70,7 +83,7 @@ class Subscription:
             self._say_gap(place)
 
     async def begin(self, after: Place | None) -> tuple[Place, bool]:
-        """Where it begins and whether nothing is missing since ``after``.
+        """Where it begins and whether the stream has everything since ``after``.
 
         Raises:
             Unavailable: Redis does not answer.
@@ -85,19 +98,32 @@ class Subscription:
             self._gap = False  # it begins here, and what came before is not asked for
         return self._place, recovered
 
-    async def catch_up(self) -> None:
+    async def catch_up(self, left: Left | None = None) -> None:
         """Give what was published behind its place, and go on with what arrives.
 
-        When Redis does not answer meanwhile, it goes on with a gap.
+        What the stream has not any more comes first, if it is ``left`` elsewhere. When Redis or the
+        database does not answer meanwhile, it goes on with a gap.
         """
         try:
+            if left is not None:
+                await self._give_left(left)
             while self._place.offset < self.feed.place.offset and not self._gap:
                 await self._give_missed()
-        except Unavailable:
+        except (Unavailable, Invalid):
             self._gap = True
         self._is_behind = False
         if self._gap:
             self._say_gap(self.feed.place)
+
+    async def _give_left(self, left: Left) -> None:
+        """Who is cut off in the middle of it begins anew: it all has the place of the beginning."""
+        reached = clock.now()
+        async for parts in left.parts:
+            message = Encoded(self.feed.shape.topic, left.place, left.at, parts)
+            frame = message.frame(self._opening, None)
+            if frame is not None:
+                await self._reader.put(frame)
+        await self._reader.put(encoded(self._at_place(Reached, self._place, reached)))
 
     async def _give_missed(self) -> None:
         topic = self.feed.shape.topic
@@ -106,7 +132,8 @@ class Subscription:
             self._gap = True
             return
         for published in news.messages:
-            message = await self.feed.taken_apart(published, news.place.epoch)
+            place = Place(news.place.epoch, published.offset)
+            message = await self.feed.taken_apart(published, place)
             frame = message.frame(self._opening, self._wants)
             if frame is not None:
                 await self._reader.put(frame)
@@ -114,8 +141,11 @@ class Subscription:
 
     def _say_gap(self, place: Place) -> None:
         self._place = place
-        gap = Gap(id=self.name, topic=self.feed.shape.topic, epoch=place.epoch, offset=place.offset)
-        self._reader.offer(encoded(gap))
+        self._reader.offer(encoded(self._at_place(Gap, place, clock.now())))
+
+    def _at_place(self, kind: type[Gap] | type[Reached], place: Place, at: datetime) -> Answer:
+        topic = self.feed.shape.topic
+        return kind(id=self.name, topic=topic, epoch=place.epoch, offset=place.offset, at=at)
 
 
 class Feed:
@@ -141,7 +171,8 @@ class Feed:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
-    async def taken_apart(self, published: Published, epoch: str) -> Encoded:
+    async def taken_apart(self, published: Published, place: Place) -> Encoded:
+        at = clock.now()
         try:
             if len(published.payload) < LARGE:
                 parts = self.shape.parts(published)
@@ -150,7 +181,7 @@ class Feed:
         except ValueError:
             log.warning("message_damaged", topic=self.shape.topic, exc_info=True)
             parts = ()
-        return Encoded(self.shape.topic, epoch, published.offset, parts)
+        return Encoded(self.shape.topic, place, at, parts)
 
     async def _run(self) -> None:
         try:
@@ -178,7 +209,10 @@ class Feed:
         """Read what comes next; after an outage publishers may have failed, so there is a gap."""
         wait = 0 if away else WAIT
         news = await topics.read(self.client, self.shape.topic, self.place, wait=wait)
-        messages = [await self.taken_apart(one, news.place.epoch) for one in news.messages]
+        messages = [
+            await self.taken_apart(one, Place(news.place.epoch, one.offset))
+            for one in news.messages
+        ]
         if news.lost or away:
             self.place = Place(news.place.epoch, messages[0].offset - 1) if messages else news.place
             for one in tuple(self.subscriptions):
