@@ -39,6 +39,7 @@ from api.routes import (
     voice,
 )
 from api.sockets import agent, connection
+from api.sockets.places import Places
 from api.sockets.room import Room
 from api.storable import only_storable
 from notilog import __version__, jobs
@@ -101,6 +102,7 @@ async def living(app: FastAPI) -> AsyncIterator[None]:
     jobs.bind(producer.send)
     app.state.log_publisher = open_log_publisher(settings)
     app.state.sockets = Room(settings)
+    app.state.agent_places = Places()
     events_queue.open_telling(settings)
     # What is loaded by now stays: looking through it again with every collection is a waste.
     gc.collect()
