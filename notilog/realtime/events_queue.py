@@ -27,6 +27,10 @@ log = structlog.get_logger(__name__)
 
 PAUSE: Final = 0.5
 """Seconds between two looks whether Redis is back."""
+TASK: Final = "telling"
+"""How the tasks are called that tell."""
+LAST_WORDS: Final = 1.0
+"""Seconds in which what has been committed is told when the process stops."""
 MOST_WAITING: Final = 1000
 """Tellings on their way at once; further ones leave a gap, so that an outage costs no memory."""
 
@@ -62,7 +66,7 @@ def open_telling(settings: Settings) -> None:
 
 
 async def close_telling() -> None:
-    """End it; what is on its way and not told yet is forgotten."""
+    """End it; what is on its way gets a moment to be told."""
     global _teller
     teller, _teller = _teller, None
     if teller is not None:
@@ -115,8 +119,7 @@ class _Teller:
         self._topics[topic].add(notices)
 
     async def close(self) -> None:
-        for topic in self._topics.values():
-            await topic.close()
+        await asyncio.gather(*(topic.close() for topic in self._topics.values()))
         with suppress(RedisError, OSError):
             await self._client.aclose()
 
@@ -139,10 +142,11 @@ class _Topic:
         else:
             self._gap = True
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._tell_all())
+            self._task = asyncio.create_task(self._tell_all(), name=TASK)
 
     async def close(self) -> None:
         if self._task is not None:
+            await asyncio.wait({self._task}, timeout=LAST_WORDS)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 

@@ -49,11 +49,14 @@ redis.call('EXPIRE', KEYS[1], ARGV[3])
 redis.call('EXPIRE', KEYS[2], ARGV[4])
 return redis.call('HGET', KEYS[2], 'offset')
 """
-# KEYS: readers, epoch, stream. ARGV: a new epoch, seconds for the first two keys. While nobody was
-# known to listen nothing was published, so the first who does begins an epoch.
+# KEYS: readers, epoch, stream. ARGV: a new epoch, seconds for the first two keys, the epoch and the
+# offset that a reader knows. While nobody was known to listen nothing was published, so the first
+# who does begins an epoch; so does a reader who knows more than Redis, which was set back.
 _LISTEN: Final = """
 local fresh = redis.call('SET', KEYS[1], 1, 'NX', 'EX', ARGV[2])
-if fresh or redis.call('EXISTS', KEYS[2]) == 0 then
+local known = redis.call('HMGET', KEYS[2], 'epoch', 'offset')
+if fresh or not known[1]
+    or (known[1] == ARGV[4] and tonumber(known[2]) < tonumber(ARGV[5])) then
   redis.call('DEL', KEYS[2], KEYS[3])
   redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 'offset', 0)
 end
@@ -69,6 +72,9 @@ class Place:
 
     epoch: str
     offset: int
+
+
+_NOWHERE: Final = Place("", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +153,7 @@ async def start(client: Client, topic: str) -> Place:
     Raises:
         Unavailable: Redis does not answer.
     """
-    return await _heard(client, topic, *await _listen(client, topic))
+    return await _heard(client, topic, *await _listen(client, topic, _NOWHERE))
 
 
 async def read(client: Client, topic: str, after: Place, *, wait: float) -> News:
@@ -165,7 +171,7 @@ async def read(client: Client, topic: str, after: Place, *, wait: float) -> News
     Raises:
         Unavailable: Redis does not answer.
     """
-    unheard, newest = await _listen(client, topic)
+    unheard, newest = await _listen(client, topic, after)
     if unheard or newest.epoch != after.epoch or newest.offset < after.offset:
         return News((), await _heard(client, topic, unheard, newest), lost=True)
     entries = await _behind(client, topic, after.offset, wait=min(wait, _LONGEST_WAIT))
@@ -203,12 +209,12 @@ class Interest:
             return self._known
 
 
-async def _listen(client: Client, topic: str) -> tuple[bool, Place]:
+async def _listen(client: Client, topic: str, known: Place) -> tuple[bool, Place]:
     """Say that somebody listens; whether nobody did before, and the place of the newest message."""
     keys = (_readers(topic), _epoch(topic), _stream(topic))
-    seconds = (LISTENS_FOR, _EPOCH_FOR)
+    facts = (token_hex(8), LISTENS_FOR, _EPOCH_FOR, known.epoch, known.offset)
     async with _answered("read", topic):
-        answer = await _asked(client.eval(_LISTEN, 3, *keys, token_hex(8), *seconds))
+        answer = await _asked(client.eval(_LISTEN, 3, *keys, *facts))
     unheard, epoch, offset = answer
     return bool(unheard), Place(epoch.decode(), int(offset))
 
@@ -218,7 +224,7 @@ async def _heard(client: Client, topic: str, unheard: bool, place: Place) -> Pla
     if not unheard:
         return place
     await asyncio.sleep(STALE)
-    return (await _listen(client, topic))[1]
+    return (await _listen(client, topic, place))[1]
 
 
 async def _behind(client: Client, topic: str, offset: int, *, wait: float) -> list[_Entry]:

@@ -4,7 +4,10 @@ import asyncio
 
 import httpx
 
-from notilog.realtime import topics
+from notilog.config import Settings
+from notilog.db.session import transaction
+from notilog.realtime import events_queue, topics
+from notilog.realtime.events_queue import Notice
 from tests.integration.sockets.talking import Client, person, signed_in, told
 from tests.servers.api import Node
 
@@ -143,3 +146,47 @@ async def test_a_wiped_redis_is_told_as_a_gap(
         assert (gap["type"], gap["topic"]) == ("gap", TOPIC)
         await told(TOPIC, {"n": 2})
         assert await client.data(1) == [{"n": 2}]
+
+
+async def test_what_many_have_missed_is_read_once_for_all(
+    nodes: tuple[Node, Node], admin: str, redis_url: str
+) -> None:
+    one, two = nodes
+    redis = topics.connect(redis_url)
+
+    async def reads() -> int:
+        found = await redis.info("commandstats")
+        return int(found["cmdstat_xread"]["calls"])
+
+    async with signed_in(one.url, admin) as first, signed_in(two.url, admin) as there:
+        place = await first.subscribe(TOPIC)
+        await there.subscribe(TOPIC)
+        await told(TOPIC, *({"n": number} for number in range(30)))
+        assert len(await there.data(30)) == 30
+        after = {"epoch": place["epoch"], "offset": place["offset"]}
+        before = await reads()
+        for number in range(20):
+            again = await there.ask(type="subscribe", id=f"a{number}", topic=TOPIC, after=after)
+            assert again["recovered"]
+            assert [one["n"] for one in await there.data(30)] == list(range(30))
+            await asyncio.sleep(0.05)  # within the limit of frames
+        assert await reads() - before < 10
+    await redis.aclose()
+
+
+async def test_what_was_committed_last_is_told_when_a_process_ends(
+    settings: Settings, nodes: tuple[Node, Node], admin: str
+) -> None:
+    one, _ = nodes
+
+    async def found_slowly() -> list[Notice]:
+        await asyncio.sleep(0.2)
+        return [Notice({"n": 1})]
+
+    async with signed_in(one.url, admin) as client:
+        await client.subscribe(TOPIC)
+        async with transaction() as tx:
+            events_queue.tell(tx, TOPIC, found_slowly)
+        await events_queue.close_telling()
+        assert await client.data(1) == [{"n": 1}]
+    events_queue.open_telling(settings)
