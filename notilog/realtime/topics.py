@@ -6,11 +6,11 @@ that was wiped, and a time in which nobody listened, end the topic's epoch.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from secrets import token_hex
-from time import monotonic
+from time import monotonic, time
 from typing import Any, Final, cast
 
 import redis.asyncio as redis
@@ -27,6 +27,9 @@ STALE: Final = 0.25
 LISTENS_FOR: Final = 60
 """Seconds after its last `read` for which a reader counts as one that listens."""
 
+ANNOUNCED_FOR: Final = 30.0
+"""Seconds; by the clocks of the machines, which must agree about as well."""
+
 _ANSWER_WITHIN: Final = 5.0
 _LONGEST_WAIT: Final = 2.0
 _KEPT_FOR: Final = 900
@@ -36,22 +39,28 @@ _PAYLOAD: Final = b"payload"
 _EPOCH: Final = b"epoch"
 _Entry = tuple[bytes, dict[bytes, bytes]]
 
-# KEYS: stream, epoch. ARGV: a new epoch, most entries, seconds for each key, how far the offset
-# moves, then the fields. Offsets have no holes, so that a reader can tell what it has missed.
+# KEYS: stream, epoch, announced. ARGV: a new epoch, most entries, seconds for the first two keys,
+# how far the offset moves, how many announcements this is the message of, these, then the fields.
+# Offsets have no holes, so that a reader can tell what it has missed.
 _PUBLISH: Final = """
 if redis.call('HSETNX', KEYS[2], 'epoch', ARGV[1]) == 1 then
   redis.call('DEL', KEYS[1])
 end
 local epoch = redis.call('HGET', KEYS[2], 'epoch')
 local place = redis.call('HINCRBY', KEYS[2], 'offset', ARGV[5]) .. '-0'
-redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], place, 'epoch', epoch, unpack(ARGV, 6))
+local fields = 7 + ARGV[6]
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], place, 'epoch', epoch, unpack(ARGV, fields))
+if fields > 7 then
+  redis.call('ZREM', KEYS[3], unpack(ARGV, 7, fields - 1))
+end
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 redis.call('EXPIRE', KEYS[2], ARGV[4])
 return redis.call('HGET', KEYS[2], 'offset')
 """
-# KEYS: readers, epoch, stream. ARGV: a new epoch, seconds for the first two keys, the epoch and the
-# offset that a reader knows. While nobody was known to listen nothing was published, so the first
-# who does begins an epoch; so does a reader who knows more than Redis, which was set back.
+# KEYS: readers, epoch, stream, announced. ARGV: a new epoch, seconds for the first two keys, the
+# epoch and the offset that a reader knows, and an instant. While nobody was known to listen nothing
+# was published, so the first who does begins an epoch; so does a reader who knows more than Redis,
+# which was set back. What was announced before the instant and never came makes a hole.
 _LISTEN: Final = """
 local fresh = redis.call('SET', KEYS[1], 1, 'NX', 'EX', ARGV[2])
 local known = redis.call('HMGET', KEYS[2], 'epoch', 'offset')
@@ -59,6 +68,10 @@ if fresh or not known[1]
     or (known[1] == ARGV[4] and tonumber(known[2]) < tonumber(ARGV[5])) then
   redis.call('DEL', KEYS[2], KEYS[3])
   redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 'offset', 0)
+end
+local missed = redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', ARGV[6])
+if missed > 0 then
+  redis.call('HINCRBY', KEYS[2], 'offset', 1)
 end
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 redis.call('EXPIRE', KEYS[2], ARGV[3])
@@ -112,6 +125,31 @@ def connect(url: str) -> Client:
     )
 
 
+async def announce(client: Client, topic: str) -> str:
+    """Say that a message will come; returns what to publish it with.
+
+    When it has not come within `ANNOUNCED_FOR` seconds, since its publisher was killed, readers see
+    that something is lost.
+
+    Raises:
+        Unavailable: Redis does not answer.
+    """
+    announced = token_hex(8)
+    async with _answered("publish", topic):
+        await client.zadd(_announced(topic), {announced: time()})
+    return announced
+
+
+async def withdraw(client: Client, topic: str, announced: Sequence[str]) -> None:
+    """Say that no message will come after all.
+
+    Raises:
+        Unavailable: Redis does not answer.
+    """
+    async with _answered("publish", topic):
+        await client.zrem(_announced(topic), *announced)
+
+
 async def publish(
     client: Client,
     topic: str,
@@ -120,6 +158,7 @@ async def publish(
     about: Mapping[str, str] | None = None,
     keep: int,
     after_gap: bool = False,
+    announced: Sequence[str] = (),
 ) -> int:
     """Append a message; returns its offset.
 
@@ -130,6 +169,7 @@ async def publish(
         about: what a reader must know of the payload to read it.
         keep: about how many messages the topic remembers.
         after_gap: a message before this one could not be published; readers will see ``lost``.
+        announced: the announcements, of `announce`, whose message this is.
 
     Raises:
         Unavailable: Redis did not take it.
@@ -139,9 +179,10 @@ async def publish(
         fields += [name, value]
     step = 2 if after_gap else 1
     limits = (keep, _KEPT_FOR, _EPOCH_FOR, step)
-    keys = (_stream(topic), _epoch(topic))
+    facts: list[str | bytes | int] = [token_hex(8), *limits, len(announced), *announced]
+    keys = (_stream(topic), _epoch(topic), _announced(topic))
     async with _answered("publish", topic):
-        return int(await _asked(client.eval(_PUBLISH, 2, *keys, token_hex(8), *limits, *fields)))
+        return int(await _asked(client.eval(_PUBLISH, 3, *keys, *facts, *fields)))
 
 
 async def start(client: Client, topic: str) -> Place:
@@ -211,10 +252,11 @@ class Interest:
 
 async def _listen(client: Client, topic: str, known: Place) -> tuple[bool, Place]:
     """Say that somebody listens; whether nobody did before, and the place of the newest message."""
-    keys = (_readers(topic), _epoch(topic), _stream(topic))
-    facts = (token_hex(8), LISTENS_FOR, _EPOCH_FOR, known.epoch, known.offset)
+    keys = (_readers(topic), _epoch(topic), _stream(topic), _announced(topic))
+    overdue = time() - ANNOUNCED_FOR
+    facts = (token_hex(8), LISTENS_FOR, _EPOCH_FOR, known.epoch, known.offset, overdue)
     async with _answered("read", topic):
-        answer = await _asked(client.eval(_LISTEN, 3, *keys, *facts))
+        answer = await _asked(client.eval(_LISTEN, 4, *keys, *facts))
     unheard, epoch, offset = answer
     return bool(unheard), Place(epoch.decode(), int(offset))
 
@@ -264,6 +306,10 @@ def _stream(topic: str) -> str:
 
 def _epoch(topic: str) -> str:
     return f"notilog:topic:{topic}:epoch"
+
+
+def _announced(topic: str) -> str:
+    return f"notilog:topic:{topic}:announced"
 
 
 def _readers(topic: str) -> str:

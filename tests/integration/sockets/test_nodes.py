@@ -1,8 +1,12 @@
 """Whatever node somebody is connected to, they get every message, each once."""
 
 import asyncio
+import signal
+import subprocess
+import sys
 
 import httpx
+import pytest
 
 from notilog.config import Settings
 from notilog.db.session import transaction
@@ -10,6 +14,7 @@ from notilog.realtime import events_queue, topics
 from notilog.realtime.events_queue import Notice
 from tests.integration.sockets.talking import Client, person, signed_in, told
 from tests.servers.api import Node
+from tests.servers.worker import environment as environment_of_programs
 
 TOPIC = "observers"
 
@@ -190,3 +195,44 @@ async def test_what_was_committed_last_is_told_when_a_process_ends(
         await events_queue.close_telling()
         assert await client.data(1) == [{"n": 1}]
     events_queue.open_telling(settings)
+
+
+async def test_what_a_killed_process_had_committed_is_said_to_be_missing(
+    environment: pytest.MonkeyPatch, nodes: tuple[Node, Node], admin: str, redis_url: str
+) -> None:
+    """Here the process dies between its commit and the telling."""
+    one, _ = nodes
+    program = """
+import asyncio, os
+from notilog import settings as schema
+from notilog.db.session import open_database, transaction
+from notilog.realtime import events_queue
+from notilog.realtime.events_queue import Notice
+
+async def main():
+    settings = schema.load()
+    await open_database(settings)
+    events_queue.open_telling(settings)
+    async with transaction() as tx:
+        events_queue.tell(tx, "observers", die)
+
+async def die():
+    os.kill(os.getpid(), 9)
+
+asyncio.run(main())
+"""
+    async with signed_in(one.url, admin) as client:
+        await client.subscribe(TOPIC)
+        died = await asyncio.to_thread(
+            subprocess.run, (sys.executable, "-c", program), env=environment_of_programs()
+        )
+        assert died.returncode == -signal.SIGKILL
+        redis = topics.connect(redis_url)
+        announced = f"notilog:topic:{TOPIC}:announced"
+        (key,) = await redis.zrange(announced, 0, -1)
+        await redis.execute_command("ZADD", announced, 0, key)  # as if half a minute had passed
+        await redis.aclose()
+        gap = await client.next()
+        assert (gap["type"], gap["topic"]) == ("gap", TOPIC)
+        await told(TOPIC, {"n": 2})
+        assert await client.data(1) == [{"n": 2}]
