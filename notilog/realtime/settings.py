@@ -26,5 +26,8 @@ class SocketsSettings(Section):
         20.0, gt=0, le=60, description="seconds between two looks whether a token is still valid"
     )
     keep: int = Field(
-        1000, ge=1, le=100_000, description="newest messages of a topic that Redis keeps"
+        1000,
+        ge=1,
+        le=100_000,
+        description="newest messages that Redis keeps of each topic but logs",
     )
