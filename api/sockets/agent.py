@@ -10,10 +10,11 @@ import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from api.deps import caller_of
+from api.peer import address_of
 from api.sockets import frames
 from api.sockets.agent_session import Admitted, Session
+from api.sockets.door import Door, Full
 from api.sockets.frames import Closing
-from api.sockets.places import Places
 from notilog import clock, config
 from notilog.agents import connecting, enrolment
 from notilog.agents.protocol import PROTOCOL, Auth, BadFrame, Enrol, first_frame, told
@@ -31,10 +32,10 @@ NODE: Final = network.gethostname()
 async def serve(socket: WebSocket) -> None:
     """One connection of an agent, from its first frame until it is closed."""
     await socket.accept()
-    places: Places = socket.app.state.agent_places
     try:
-        with places.taken():
-            await _attend(socket, places)
+        await _attend(socket, socket.app.state.agents_door)
+    except Full as error:
+        await _close(socket, frames.TRY_LATER, str(error))
     except Closing as closing:
         log.info("agent_closed", code=closing.code, reason=closing.reason)
         await _close(socket, closing.code, closing.reason)
@@ -45,12 +46,12 @@ async def serve(socket: WebSocket) -> None:
         await _close(socket, frames.TRY_LATER, "a server that NotiLog needs does not answer")
 
 
-async def _attend(socket: WebSocket, places: Places) -> None:
-    with places.unknown():
+async def _attend(socket: WebSocket, door: Door) -> None:
+    with door.waiting(address_of(socket)):
         first = await _first(socket)
         admitted = await _admitted(socket, first)
     orders = admitted.orders
-    with structlog.contextvars.bound_contextvars(agent=str(admitted.agent_id)):
+    with door.inside(), structlog.contextvars.bound_contextvars(agent=str(admitted.agent_id)):
         log.info("agent_connected", program=first.agent.version)
         await frames.say(
             socket,

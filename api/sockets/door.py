@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-MOST_WAITING: Final = 1_000
-"""Connections of a process that have not said yet who they are."""
 MOST_OF_ONE: Final = 200
 """Those of one address; to say it takes moments, so this bounds who does not."""
 
@@ -16,10 +14,16 @@ class Full(Exception):
 
 
 class Door:
-    """The one of a process. ``most`` connections of people who are known may be open."""
+    """The one of a process, for one kind of callers.
 
-    def __init__(self, most: int) -> None:
+    Args:
+        most: connections of those who are known.
+        most_waiting: connections of those who have not said yet who they are.
+    """
+
+    def __init__(self, most: int, *, most_waiting: int) -> None:
         self._most = most
+        self._most_waiting = most_waiting
         self._inside = 0
         self._waiting: Counter[str] = Counter()
 
@@ -35,7 +39,7 @@ class Door:
         Raises:
             Full: too many do so already.
         """
-        if self._waiting.total() >= MOST_WAITING or self._waiting[address] >= MOST_OF_ONE:
+        if self._waiting.total() >= self._most_waiting or self._waiting[address] >= MOST_OF_ONE:
             raise Full("too many connect at the same time; try again later")
         self._waiting[address] += 1
         try:

@@ -49,7 +49,7 @@ class Room:
         self.settings = settings.section(SocketsSettings)
         self.fanout = Fanout(settings.core.redis_url.get_secret_value())
         self.node = f"{socket.gethostname()}:{os.getpid()}"
-        self.door = Door(self.settings.most)
+        self.door = Door(self.settings.most, most_waiting=self.settings.unknown)
         self._open: dict[Open, None] = {}
         self._come: set[UUID] = set()
         self._tasks = [

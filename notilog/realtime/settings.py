@@ -13,6 +13,9 @@ class SocketsSettings(Section):
     section: ClassVar[str] = "sockets"
 
     most: int = Field(10_000, ge=1, le=1_000_000, description="sockets of one process")
+    unknown: int = Field(
+        1_000, ge=1, le=1_000_000, description="sockets on top of those that have not signed in yet"
+    )
     queue: int = Field(
         256, ge=4, le=100_000, description="messages that wait for a reader before it is too slow"
     )
