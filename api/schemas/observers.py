@@ -1,7 +1,7 @@
 """Observers as the API takes and shows them."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -119,6 +119,3 @@ class KindAnswer(BaseModel):
     @classmethod
     def of(cls, name: str, kind: Kind) -> Self:
         return cls(kind=name, label=kind.label, env=kind.env.model_json_schema())
-
-
-Verb = Literal["start", "stop"]

@@ -1,14 +1,17 @@
 """The topics that a socket may subscribe to: who may, what of it, and what is in a message."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Any, Final
 
 import msgspec
 
+from notilog import clock
 from notilog.errors import Forbidden, Invalid
 from notilog.logs import console
+from notilog.logs.catching_up import is_recent, stored_since
 from notilog.logs.connectors import live
 from notilog.logs.filters import Filters
 from notilog.logs.matching import Pattern, check, matches
@@ -21,12 +24,14 @@ from notilog.users.caller import Caller, Scope
 SHARED: Final = 1024
 """Filters of records that are remembered."""
 
+Stored = AsyncIterator[Sequence[Part]]
 Word = Annotated[str, msgspec.Meta(max_length=1000)]
 
 OF_LOGS: Final = "ask GET /api/v1/logs for the records of the time between"
 OF_INCIDENTS: Final = "ask GET /api/v1/incidents for how they are now"
 OF_DELIVERIES: Final = "ask GET /api/v1/deliveries for how they are now"
 OF_OBSERVERS: Final = "ask GET /api/v1/observers for how they are now"
+OF_AGENTS: Final = "ask GET /api/v1/agents for how they are now"
 OF_USER: Final = "ask GET /api/v1/events for how they are now"
 
 
@@ -57,13 +62,15 @@ class Topic:
     """What there is to subscribe to.
 
     ``wants`` tells which parts of a message somebody gets, None for all of them; it raises Invalid
-    and Forbidden. ``advice`` says where the messages are found that a socket has missed.
+    and Forbidden. ``advice`` says where the messages are found that a socket has missed. ``stored``
+    finds what the stream has not any more, since an instant, in the order of its time.
     """
 
     scope: Scope
     shape: Shape
     wants: Callable[[Caller, Mapping[str, Any]], Wants | None]
     advice: str
+    stored: Callable[[Caller, Mapping[str, Any], datetime], Stored | None] | None = None
 
     def wanted(self, caller: Caller, narrowed: Mapping[str, Any]) -> Wants | None:
         """The parts that the caller gets.
@@ -77,8 +84,29 @@ class Topic:
         return self.wants(caller, narrowed)
 
 
+def _stored_logs(caller: Caller, narrowed: Mapping[str, Any], since: datetime) -> Stored | None:
+    """What is stored since then; None when that is too long ago."""
+    now = clock.now()
+    if not is_recent(since, now):
+        return None
+    asked, project = _log_filter(caller, narrowed)
+    found = stored_since(
+        caller, _filters(project, asked), _pattern(asked.text), since=since, until=now
+    )
+    return _parts(found)
+
+
+async def _parts(found: AsyncIterator[list[StoredRecord]]) -> Stored:
+    async for records in found:
+        yield [_part(record) for record in records]
+
+
+def _part(record: StoredRecord) -> Part:
+    return Part(record, console.as_json(record).encode())
+
+
 def _records(published: Published) -> list[Part]:
-    return [Part(record, console.as_json(record).encode()) for record in live.records_of(published)]
+    return [_part(record) for record in live.records_of(published)]
 
 
 def _notices(published: Published) -> Sequence[Part]:
@@ -93,20 +121,25 @@ def _incidents(published: Published) -> Sequence[Part]:
 
 
 def _of_logs(caller: Caller, narrowed: Mapping[str, Any]) -> Wants | None:
-    asked = _filter(narrowed, LogFilter)
-    project = asked.project
-    if caller.project is not None:
-        if project not in {None, caller.project}:
-            raise Forbidden(f"this token is bound to the project {caller.project}")
-        project = caller.project
+    asked, project = _log_filter(caller, narrowed)
     return _wanting(project, asked)
+
+
+def _log_filter(caller: Caller, narrowed: Mapping[str, Any]) -> tuple[LogFilter, str | None]:
+    """What is asked for, and the project of which it is all."""
+    asked: LogFilter = _filter(narrowed, LogFilter)
+    if caller.project is None:
+        return asked, asked.project
+    if asked.project not in {None, caller.project}:
+        raise Forbidden(f"this token is bound to the project {caller.project}")
+    return asked, caller.project
 
 
 @lru_cache(SHARED)
 def _wanting(project: str | None, asked: LogFilter) -> Wants | None:
     """One for all who ask for the same, so that a record is judged once for them."""
     pattern = _pattern(asked.text)
-    filters = Filters(project=project, module=asked.module, min_level=asked.min_level)
+    filters = _filters(project, asked)
     check(filters)
     if filters.are_none and pattern is None:
         return None
@@ -115,6 +148,10 @@ def _wanting(project: str | None, asked: LogFilter) -> Wants | None:
         return matches(filters, record) and (pattern is None or pattern.found_in(record.message))
 
     return wants
+
+
+def _filters(project: str | None, asked: LogFilter) -> Filters:
+    return Filters(project=project, module=asked.module, min_level=asked.min_level)
 
 
 def _pattern(text: str | None) -> Pattern | None:
@@ -160,11 +197,12 @@ def _filter(narrowed: Mapping[str, Any], kind: type[Any]) -> Any:
 
 
 TOPICS: Final[dict[str, Topic]] = {
-    "logs": Topic("logs:read", Shape(live.TOPIC, _records), _of_logs, OF_LOGS),
+    "logs": Topic("logs:read", Shape(live.TOPIC, _records), _of_logs, OF_LOGS, _stored_logs),
     "incidents": Topic(
         "incidents:read", Shape("incidents", _incidents), _of_incidents, OF_INCIDENTS
     ),
     "observers": Topic("observers:admin", Shape("observers", _notices), _all, OF_OBSERVERS),
+    "agents": Topic("admin", Shape("agents", _notices), _all, OF_AGENTS),
     "deliveries": Topic("events:read", Shape("deliveries", _notices), _all_or_own, OF_DELIVERIES),
     "user": Topic("events:read", Shape("user", _notices), _own, OF_USER),
 }

@@ -1,7 +1,7 @@
 """incidents
 
 Revision ID: 14c1de0700e5
-Revises: a9e17f00d001
+Revises: e9801de70001
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = '14c1de0700e5'
-down_revision = 'a9e17f00d001'
+down_revision = 'e9801de70001'
 branch_labels = None
 depends_on = None
 

@@ -1,1 +1,1 @@
-"""What runs on other machines: the standard library alone, and nothing else of NotiLog."""
+"""What runs on other machines: a handler on the standard library alone, and the agent."""

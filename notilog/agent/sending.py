@@ -69,7 +69,7 @@ class Destination:
     def __init__(
         self, url: str, *, token: Callable[[], str], timeout: float, insecure: bool = False
     ) -> None:
-        self._address = _checked(url, insecure=insecure)
+        self._address = checked_address(url, insecure=insecure)
         self._token = token
         self._timeout = timeout
         self._failure = ""
@@ -148,7 +148,12 @@ def checked_token(token: str) -> str:
     return stripped
 
 
-def _checked(url: str, *, insecure: bool) -> SplitResult:
+def checked_address(url: str, *, insecure: bool) -> SplitResult:
+    """The parts of the server's address.
+
+    Raises:
+        ValueError: it is not one, or not safe to send a token to.
+    """
     parts = urlsplit(url)
     if parts.username is not None or parts.query or parts.fragment:
         raise ValueError("url: an address only, without name, password, query or fragment")

@@ -8,11 +8,10 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
-from notilog import config
-from notilog.agents.health import Change
+from notilog import config, cursors
+from notilog.agents.health import Change, What
 from notilog.agents.settings import AgentsSettings
 from notilog.agents.tables import AgentChangeRow, EnrolmentRow
-from notilog.errors import Invalid
 
 
 def remember(tx: AsyncSession, agent_id: UUID, changes: Iterable[Change], *, now: datetime) -> None:
@@ -31,6 +30,16 @@ def remember(tx: AsyncSession, agent_id: UUID, changes: Iterable[Change], *, now
     )
 
 
+async def changed_since(tx: AsyncSession, agent_id: UUID, *, what: What, since: datetime) -> bool:
+    """Whether a change of this kind was written down since an instant."""
+    found = select(AgentChangeRow.id).where(
+        AgentChangeRow.agent_id == agent_id,
+        AgentChangeRow.what == what,
+        AgentChangeRow.at > since,
+    )
+    return bool(await tx.scalar(select(found.exists())))
+
+
 async def listing(
     tx: AsyncSession, agent_id: UUID, *, limit: int, cursor: str | None = None
 ) -> tuple[list[AgentChangeRow], str | None]:
@@ -46,22 +55,10 @@ async def listing(
         .limit(limit + 1)
     )
     if cursor is not None:
-        statement = statement.where(AgentChangeRow.id < after(cursor))
+        statement = statement.where(AgentChangeRow.id < cursors.key(cursor))
     found = list(await tx.scalars(statement))
     page = found[:limit]
     return page, str(page[-1].id) if len(found) > limit else None
-
-
-def after(cursor: str) -> UUID:
-    """The id that a cursor names.
-
-    Raises:
-        Invalid: it names none.
-    """
-    try:
-        return UUID(cursor)
-    except ValueError:
-        raise Invalid.field("cursor", "not one that this list gave out") from None
 
 
 async def forget(tx: AsyncSession, now: datetime) -> None:

@@ -7,15 +7,16 @@ from uuid import UUID
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
 
-from notilog import config
+from notilog import config, cursors
 from notilog.agents import health
 from notilog.agents.connecting import Orders
 from notilog.agents.health import State
-from notilog.agents.history import after
 from notilog.agents.settings import AgentsSettings
 from notilog.agents.settings_schema import AgentSettings
 from notilog.agents.tables import AgentRow
+from notilog.agents.telling import tell_of, tell_of_removal
 from notilog.errors import FieldError, Invalid, NotFound, Stale
 from notilog.incidents.ending import all_over
 from notilog.users.tables import TokenRow, UserRow
@@ -44,14 +45,20 @@ def state_of(row: AgentRow, now: datetime) -> State:
 async def listing(
     tx: AsyncSession, *, limit: int, cursor: str | None = None
 ) -> tuple[list[AgentRow], str | None]:
-    """The agents, newest first, and the cursor of the next page.
+    """The agents without the most of what they said, newest first, and the next page's cursor.
 
     Raises:
         Invalid: the cursor was not given out by this list.
     """
-    statement = select(AgentRow).order_by(AgentRow.id.desc()).limit(limit + 1)
+    unread = (AgentRow.metrics, AgentRow.files, AgentRow.spool, AgentRow.refusal)
+    statement = (
+        select(AgentRow)
+        .options(*(defer(column, raiseload=True) for column in unread))
+        .order_by(AgentRow.id.desc())
+        .limit(limit + 1)
+    )
     if cursor is not None:
-        statement = statement.where(AgentRow.id < after(cursor))
+        statement = statement.where(AgentRow.id < cursors.key(cursor))
     found = list(await tx.scalars(statement))
     page = found[:limit]
     return page, str(page[-1].id) if len(found) > limit else None
@@ -96,6 +103,7 @@ async def change(
     row.version += 1
     row.updated_at = now
     await tx.flush()
+    tell_of(tx, [agent_id])
     return row
 
 
@@ -121,6 +129,7 @@ async def remove(tx: AsyncSession, agent_id: UUID, *, now: datetime) -> None:
     if (await tx.execute(gone)).one_or_none() is None:
         raise _unknown()
     await all_over(tx, key_of(agent_id), now=now)
+    tell_of_removal(tx, agent_id)
 
 
 async def by_state(tx: AsyncSession) -> dict[str, int]:

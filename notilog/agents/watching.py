@@ -15,6 +15,7 @@ from notilog.agents.health import Change, change_of_state, changes_of_checks
 from notilog.agents.history import remember
 from notilog.agents.registry import key_of, state_of
 from notilog.agents.tables import AgentRow
+from notilog.agents.telling import tell_of
 from notilog.db.session import transaction
 from notilog.incidents.ending import Over, over
 from notilog.incidents.opening import Occurrence, Recipient, occurred
@@ -62,8 +63,9 @@ def seen_of(row: AgentRow, now: datetime) -> Seen:
 
 
 def results_of(row: AgentRow) -> dict[str, bool]:
-    """By its name, whether each check went well."""
-    return {check["name"]: check["ok"] for check in row.checks}
+    """By its name, whether each check went well that the agent was told to run."""
+    wanted = {check["name"] for check in row.settings["checks"]}
+    return {check["name"]: check["ok"] for check in row.checks if check["name"] in wanted}
 
 
 def no_more_checked(row: AgentRow, now: datetime) -> list[str]:
@@ -111,6 +113,7 @@ async def _settle(tx: AsyncSession, ids: Sequence[UUID], now: datetime) -> None:
         ended += [Over(_key(row, name)) for name in no_more_checked(row, now)]
         _note(row, changed, now)
     await tx.flush()
+    tell_of(tx, [row.id for row, changed in seen.items() if changed.changes])
     await occurred(tx, occurrences)
     await over(tx, ended, now=now)
 

@@ -15,13 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from notilog.db.settings import DatabaseSettings
 
-DEAD_HOST = {
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 20_000,
-}
+DEAD_PEER = {"idle": 10, "interval": 5, "count": 3}
 """A host that vanished without a word is given up within seconds, not the kernel's two hours."""
+UNHEARD = 20_000
+"""Milliseconds for which what was sent may stay unheard."""
 
 
 class PsycopgDriver(AsyncSqlAlchemyDriver):
@@ -41,7 +38,15 @@ def open_pools(url: str, settings: DatabaseSettings) -> Pools:
 
     The hosts are found out in the background: the first `acquire` waits for one that fits.
     """
-    milliseconds = int(settings.statement_timeout * 1000)
+    client = {f"keepalives_{name}": number for name, number in DEAD_PEER.items()}
+    # The server does the same for us: whoever stands still, or is gone, lets go of its locks.
+    server = {
+        "statement_timeout": int(settings.statement_timeout * 1000),
+        "idle_in_transaction_session_timeout": int(settings.idle_transaction_timeout * 1000),
+        "timezone": "UTC",
+        "tcp_user_timeout": UNHEARD,
+        **{f"tcp_keepalives_{name}": number for name, number in DEAD_PEER.items()},
+    }
     return BasePoolManager(
         url,
         driver=PsycopgDriver(),
@@ -58,8 +63,9 @@ def open_pools(url: str, settings: DatabaseSettings) -> Pools:
             "connect_args": {
                 "application_name": "notilog",
                 "connect_timeout": int(max(1, settings.acquire_timeout)),
-                **DEAD_HOST,
-                "options": f"-c statement_timeout={milliseconds} -c timezone=UTC",
+                "tcp_user_timeout": UNHEARD,
+                **client,
+                "options": " ".join(f"-c {name}={value}" for name, value in server.items()),
             },
         },
     )

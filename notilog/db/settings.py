@@ -22,6 +22,13 @@ class DatabaseSettings(Section):
     statement_timeout: float = Field(
         30.0, gt=0, le=3600, description="seconds that one statement may take"
     )
+    idle_transaction_timeout: float = Field(
+        10.0,
+        ge=1,
+        le=3600,
+        description="seconds that a process may stand still within a transaction, holding locks, "
+        "before the server ends it",
+    )
     fallback_master: bool = Field(True, description="read from the primary when no replica lives")
     master_as_replica_weight: float = Field(
         0.2, ge=0, le=1, description="chance that the primary stands beside the replicas"

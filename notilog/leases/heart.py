@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 from uuid import uuid4
 
 import structlog
@@ -16,6 +16,9 @@ from notilog.leases.keeping import BEATS, OUTAGES, let_go
 from notilog.leases.leases import Fenced, Lease, renew_all, take
 
 log = structlog.get_logger(__name__)
+
+TRIES: Final = 40
+"""Between two beats, for leases that are held just then; half of them come into question."""
 
 OnBeat = Callable[[AsyncSession, Collection[Lease], datetime], Awaitable[Collection[str]]]
 """What is written in the transaction that renewed these leases; says whose work shall end."""
@@ -39,7 +42,7 @@ class Heart:
     """Renews what its process holds for as long as it works under it.
 
     Args:
-        length: how long a lease lasts that is not renewed; it is renewed three times as often.
+        length: how long a lease lasts that is not renewed; it is renewed four times as often.
         on_beat: what else is written with each beat.
         gate: how many leases are taken or let go of at the same time.
     """
@@ -65,8 +68,9 @@ class Heart:
         if lease is None:
             return False
         log.info("lease_taken", lease=name, fence=lease.fence)
-        await self._see_the_end_of(name)
-        held = _Held(lease, asyncio.ensure_future(work(lease)), lease.until)
+        before = [held.working for held in self._superseded(name)]
+        working = asyncio.ensure_future(self._after(before, work, lease))
+        held = _Held(lease, working, lease.until)
         self._held.add(held)
         self._start()
         try:
@@ -89,41 +93,59 @@ class Heart:
         async with self._gate, transaction() as tx:
             return await take(tx, name, holder=uuid4(), now=clock.now(), length=self._length)
 
-    async def _see_the_end_of(self, name: str) -> None:
+    def _superseded(self, name: str) -> list[_Held]:
         """Whoever worked here under that name does so no more: the lease went to us."""
         before = [held for held in self._held if held.lease.name == name]
         for held in before:
             held.end("lost")
-        await asyncio.gather(*(held.working for held in before), return_exceptions=True)
+        return before
+
+    async def _after(
+        self,
+        before: "list[asyncio.Future[None]]",
+        work: Callable[[Lease], Awaitable[None]],
+        lease: Lease,
+    ) -> None:
+        await asyncio.gather(*before, return_exceptions=True)
+        await work(lease)
 
     def _start(self) -> None:
         if self._beating is None or self._beating.done():
             self._beating = asyncio.create_task(self._beat())
 
     async def _beat(self) -> None:
+        loop = asyncio.get_running_loop()
         pause = self._length.total_seconds() / BEATS
+        next_at = loop.time() + pause
         while self._held:
-            await asyncio.sleep(pause)
+            await asyncio.sleep(next_at - loop.time())
+            next_at = loop.time() + pause
+            left = list(self._held)
             try:
-                await self._renew(list(self._held), pause)
+                async with asyncio.timeout(pause / 2):
+                    while left := await self._renew(left):  # noqa: ASYNC110  another holds it
+                        await asyncio.sleep(pause / TRIES)
             except (*OUTAGES, TimeoutError) as error:
-                log.warning("leases_not_renewed", leases=len(self._held), reason=str(error))
+                reason = str(error) or type(error).__name__
+                log.warning("leases_not_renewed", leases=len(left), reason=reason)
             except Exception:  # whatever it is, what is over must be ended all the same
-                log.exception("leases_not_renewed", leases=len(self._held))
+                log.exception("leases_not_renewed", leases=len(left))
             self._end_what_is_over()
 
-    async def _renew(self, held: list[_Held], patience: float) -> None:
+    async def _renew(self, held: list[_Held]) -> list[_Held]:
+        """Renew these; returns those that it could not be told of."""
         now = clock.now()
         leases = {one.lease: one for one in held}
-        async with asyncio.timeout(patience), transaction() as tx:
+        async with transaction() as tx:
             renewed, lost = await renew_all(tx, list(leases), now=now, length=self._length)
-            unwanted = await self._on_beat(tx, renewed, now)
+            unwanted = await self._on_beat(tx, renewed, now) if renewed else ()
         for lease in renewed:
             leases[lease].until = now + self._length
             if lease.name in unwanted:
                 leases[lease].end("unwanted")
         for lease in lost:
             leases[lease].until = now
+        return [leases[lease] for lease in leases.keys() - renewed - lost]
 
     def _end_what_is_over(self) -> None:
         """Also what could not be renewed in time: another may have it already."""

@@ -15,8 +15,8 @@ from notilog.leases.leases import Fenced, Lease, release, renew, take
 
 log = structlog.get_logger(__name__)
 
-BEATS = 3
-"""Heartbeats in one length of a lease: two of them may fail."""
+BEATS = 4
+"""In how many parts heartbeats divide a lease: three fall into it, of which two may fail."""
 
 RELEASE_PATIENCE = 1.5
 """Seconds to let go: a worker that stops waits little longer, and the lease ends anyway."""
@@ -63,7 +63,7 @@ async def _beat(lease: Lease, length: timedelta) -> None:
         await asyncio.sleep(pause)
         now = clock.now()
         try:
-            async with asyncio.timeout((lease.until - now).total_seconds()), transaction() as tx:
+            async with asyncio.timeout(pause / 2), transaction() as tx:
                 lease = await renew(tx, lease, now=now, length=length)
         except (*OUTAGES, TimeoutError) as error:
             log.warning("lease_not_renewed", lease=lease.name, reason=str(error))

@@ -47,6 +47,8 @@ async def lines(filters: Filters) -> AsyncIterator[tuple[int, bytes]]:
     async with transaction() as tx:
         await tx.execute(text("SET TRANSACTION READ ONLY"))
         await tx.execute(text("SET LOCAL statement_timeout = 0"))
+        # Whoever reads the archive may take as long as they like; this holds no locks.
+        await tx.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         async for part in (await tx.stream(ordered)).partitions():
             yield len(part), b"".join(map(_line, part))
 

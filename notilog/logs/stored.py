@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from notilog.logs.rows import BESIDES, COLUMNS, COUNTED_MINUTE, Counts
+from notilog.logs.tables import LogRecordRow
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _COUNT: Final = struct.Struct("!h")
@@ -37,6 +38,12 @@ class StoredRecord(msgspec.Struct, frozen=True, gc=False):
     request_id: str | None = None
     stack_trace: str | None = None
     attrs: dict[str, Any] | None = None
+
+
+def record_of(row: LogRecordRow) -> StoredRecord:
+    """The record of a row of the store's table."""
+    fields = {name: getattr(row, name) for name in StoredRecord.__struct_fields__}
+    return StoredRecord(**{**fields, "ts": row.ts.astimezone(UTC)})
 
 
 def records_in(rows: bytes) -> list[StoredRecord]:

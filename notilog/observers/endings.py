@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from notilog import clock, jobs
 from notilog.db.session import transaction
-from notilog.leases.leases import Lease, held_among, release_all
+from notilog.leases.leases import Lease, held_among, is_free, release_all
+from notilog.observers.lease_names import lease_name
 from notilog.observers.observers import over
 from notilog.observers.tables import ObserverRow
 from notilog.observers.telling import tell_of
@@ -22,11 +23,14 @@ OF_THE_CLI: Final = "celery control"
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """A run that ends; ``is_revoked`` when somebody ended its task."""
+    """A run that ends; ``is_revoked`` when somebody ended its task.
+
+    ``turn`` is None when it ends before it has begun.
+    """
 
     observer_id: UUID
     lease: Lease
-    turn: int
+    turn: int | None
     is_revoked: bool
 
 
@@ -68,6 +72,21 @@ class Endings:
                 self._waiting.remove(entry)
 
 
+async def stop_unbegun(observer_id: UUID) -> None:
+    """Somebody ended a task that waited to begin: unless another runs the observer, it is to stop.
+
+    Raises:
+        SQLAlchemyError, Unavailable, OSError: the database failed.
+    """
+    now = clock.now()
+    async with transaction() as tx:
+        row = await tx.get(ObserverRow, observer_id, with_for_update=True)
+        if row is not None and await is_free(tx, lease_name(observer_id), now=now):
+            _stop(row, now)
+            over(row, now)
+            tell_of(tx, [observer_id])
+
+
 async def _commit(ends: Sequence[End]) -> None:
     now = clock.now()
     async with transaction() as tx:
@@ -90,10 +109,15 @@ async def _commit(ends: Sequence[End]) -> None:
 
 
 def _end(row: ObserverRow, end: End, now: datetime) -> None:
-    if end.is_revoked and row.turn == end.turn and row.desired == "running":
+    if end.is_revoked and end.turn in {None, row.turn}:
         # Whoever stops or changes it here begins another turn, so this was somebody else.
+        _stop(row, now)
+    over(row, now)
+
+
+def _stop(row: ObserverRow, now: datetime) -> None:
+    if row.desired == "running":
         row.desired, row.changed_by = "stopped", OF_THE_CLI
         row.turn += 1
         row.version += 1
         row.updated_at = now
-    over(row, now)

@@ -56,7 +56,8 @@ def changed(row: ObserverRow, changes: Mapping[str, Any]) -> BaseModel:
     """The env with changes; what is left out stays, secrets too.
 
     Raises:
-        Invalid: as `checked`, or the secrets cannot be read and are not given again.
+        Invalid: as `checked`, or secrets are not given again that cannot be read, or would be sent
+            elsewhere.
     """
     secrets: dict[str, Any] = {}
     if row.sealed is not None:
@@ -66,7 +67,19 @@ def changed(row: ObserverRow, changes: Mapping[str, Any]) -> BaseModel:
             missing = [name for name in secret_names(row.kind) if name not in changes]
             if missing:
                 raise Invalid([FieldError(f"env.{name}", str(error)) for name in missing]) from None
-    return checked(row.kind, {**row.env, **secrets, **changes})
+    env = checked(row.kind, {**row.env, **secrets, **changes})
+    _refuse_to_send_elsewhere(row, env, changes)
+    return env
+
+
+def _refuse_to_send_elsewhere(row: ObserverRow, env: BaseModel, changes: Mapping[str, Any]) -> None:
+    """Who may change observers need not know their secrets, and shall not learn them so."""
+    now = env.model_dump(mode="json")
+    moved = [name for name in kind_of(row.kind).secrets_go_to if now[name] != row.env.get(name)]
+    missing = [name for name in secret_names(row.kind) if name not in changes]
+    if moved and missing:
+        reason = f"give it again: with another {moved[0]} it is sent elsewhere"
+        raise Invalid([FieldError(f"env.{name}", reason) for name in missing])
 
 
 def secret_names(kind: str) -> list[str]:

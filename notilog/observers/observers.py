@@ -12,9 +12,11 @@ from uuid_utils.compat import uuid7
 
 from notilog import config, cursors, jobs
 from notilog.db.session import transaction
-from notilog.errors import Conflict, NotFound, Stale
+from notilog.errors import Conflict, Forbidden, NotFound, Stale
+from notilog.leases.leases import is_free
 from notilog.leases.tables import LeaseRow
 from notilog.observers import envs
+from notilog.observers.lease_names import LEASES, lease_name
 from notilog.observers.settings import ObserversSettings
 from notilog.observers.tables import ObserverRow, State
 from notilog.observers.telling import tell_of, tell_of_removal
@@ -25,8 +27,6 @@ RUN: Final = "observers.run"
 END: Final = "observers.end"
 ASKED_FOR: Final = 15.0
 """Seconds for which a request to run stays in the queue."""
-LEASES: Final = "observer:"
-"""How the names of their leases begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +35,6 @@ class Shown:
 
     row: ObserverRow
     lease_until: datetime | None
-
-
-def lease_name(observer_id: UUID) -> str:
-    """The name under which at most one process runs the observer."""
-    return f"{LEASES}{observer_id}"
-
-
-def observer_of(name: str) -> UUID:
-    """The observer whose lease has this name."""
-    return UUID(name.removeprefix(LEASES))
 
 
 def lease_of_row() -> ColumnElement[str]:
@@ -64,9 +54,11 @@ async def create(
     """Make an observer and have it started.
 
     Raises:
+        Forbidden: the caller is bound to a project, and observers are of none.
         Invalid: naming each field that is wrong.
         Conflict: there are as many as there may be.
     """
+    _refuse_bound(caller)
     checked = envs.checked(kind, env)
     count = await tx.scalar(select(func.count()).select_from(ObserverRow)) or 0
     most = config.section(ObserversSettings).most
@@ -127,13 +119,19 @@ async def get(tx: AsyncSession, observer_id: UUID) -> Shown:
 
 
 async def start(tx: AsyncSession, caller: Caller, *, observer_id: UUID, now: datetime) -> Shown:
-    """Have it running, also after a failure that was for ever.
+    """Have it running, also after a failure that was for ever, and now while it waits after one.
 
     Raises:
         NotFound: there is none.
     """
     row = await _held(tx, observer_id)
-    if row.desired == "stopped" or row.state == "failed" or row.retry_at is not None:
+    if row.state == "reconnecting":
+        end(row)
+    if (
+        row.desired == "stopped"
+        or row.state in {"failed", "reconnecting"}
+        or row.retry_at is not None
+    ):
         _want_running(row, caller, now)
     return await _written(tx, row)
 
@@ -150,7 +148,7 @@ async def stop(tx: AsyncSession, caller: Caller, *, observer_id: UUID, now: date
         row.changed_by = caller.login
         row.turn += 1
         _changed(row, now)
-        if not await _is_alive(tx, observer_id, now):
+        if await is_free(tx, lease_name(observer_id), now=now):
             over(row, now)
     end(row)
     return await _written(tx, row)
@@ -169,10 +167,12 @@ async def change(
     """Change its name or parts of its env; it runs anew with them, also when it had failed.
 
     Raises:
+        Forbidden: the caller is bound to a project, and observers are of none.
         NotFound: there is none.
         Stale: its version is not one of the expected ones; None expects any.
         Invalid: naming each field that is wrong.
     """
+    _refuse_bound(caller)
     row = await _held(tx, observer_id)
     if expected is not None and row.version not in expected:
         raise Stale(f"it was changed since; its version is {row.version}")
@@ -214,10 +214,10 @@ async def remove(caller: Caller, *, observer_id: UUID, now: datetime) -> None:
 
 
 def over(row: ObserverRow, now: datetime) -> None:
-    """Note that nobody runs it."""
+    """Note that nobody runs it; what has failed stays so until somebody starts it."""
     row.task_id = row.worker = row.running_turn = None
     state: State = "stopped" if row.desired == "stopped" else "starting"
-    if row.state != state:
+    if row.state != state and not (row.state == "failed" and state == "starting"):
         row.state, row.state_since = state, now
 
 
@@ -235,6 +235,11 @@ def _want_running(row: ObserverRow, caller: Caller, now: datetime) -> None:
     row.turn += 1
     _changed(row, now)
     ask(row, now)
+
+
+def _refuse_bound(caller: Caller) -> None:
+    if caller.project is not None:
+        raise Forbidden(f"you are bound to project {caller.project}; observers are of none")
 
 
 def _changed(row: ObserverRow, now: datetime) -> None:
@@ -266,12 +271,6 @@ async def _written(tx: AsyncSession, row: ObserverRow) -> Shown:
     name = lease_name(row.id)
     until = await tx.scalar(select(LeaseRow.until).where(LeaseRow.name == name))
     return Shown(row, until)
-
-
-async def _is_alive(tx: AsyncSession, observer_id: UUID, now: datetime) -> bool:
-    name = lease_name(observer_id)
-    statement = select(LeaseRow.fence).where(LeaseRow.name == name, LeaseRow.until > now)
-    return await tx.scalar(statement) is not None
 
 
 def _unknown() -> NotFound:

@@ -1,5 +1,6 @@
 """What beat sees to: that whatever shall run does, and whatever shall not does not."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -8,8 +9,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog import config
 from notilog.leases.tables import LeaseRow
+from notilog.observers.lease_names import LEASES, lease_name
 from notilog.observers.measures import RESTARTS
-from notilog.observers.observers import ASKED_FOR, LEASES, ask, end, lease_of_row, over
+from notilog.observers.observers import (
+    ASKED_FOR,
+    ask,
+    end,
+    lease_of_row,
+    over,
+)
 from notilog.observers.settings import ObserversSettings
 from notilog.observers.tables import ObserverRow
 from notilog.observers.telling import tell_of
@@ -25,9 +33,7 @@ async def ask_for_what_shall_run(tx: AsyncSession, now: datetime, *, most: int) 
 
     Asking twice does no harm, since a lease is held by one.
     """
-    is_free = (
-        ~select(LeaseRow.name).where(LeaseRow.name == lease_of_row(), LeaseRow.until > now).exists()
-    )
+    held = select(LeaseRow.name).where(LeaseRow.name == lease_of_row(), LeaseRow.until > now)
     statement = (
         select(ObserverRow)
         .where(
@@ -40,13 +46,13 @@ async def ask_for_what_shall_run(tx: AsyncSession, now: datetime, *, most: int) 
                 ObserverRow.asked_at <= now - _PATIENCE,
                 ObserverRow.heartbeat_at > ObserverRow.asked_at,
             ),
-            is_free,
+            ~held.exists(),
         )
         .order_by(ObserverRow.asked_at.asc().nulls_first(), ObserverRow.id)
         .limit(min(most, AT_ONCE))
         .with_for_update(skip_locked=True)
     )
-    rows = (await tx.scalars(statement)).all()
+    rows = await _run_by_nobody(tx, (await tx.scalars(statement)).all(), now)
     for row in rows:
         if row.task_id is not None:  # its worker died
             _count_death(row, now)
@@ -55,6 +61,16 @@ async def ask_for_what_shall_run(tx: AsyncSession, now: datetime, *, most: int) 
             ask(row, now)
     tell_of(tx, [row.id for row in rows])
     return len(rows)
+
+
+async def _run_by_nobody(
+    tx: AsyncSession, locked: Sequence[ObserverRow], now: datetime
+) -> list[ObserverRow]:
+    """Those still free now that they are locked: their lease may have been taken meanwhile."""
+    names = [lease_name(row.id) for row in locked]
+    living = select(LeaseRow.name).where(LeaseRow.name.in_(names), LeaseRow.until > now)
+    taken = set(await tx.scalars(living))
+    return [row for row in locked if lease_name(row.id) not in taken]
 
 
 async def end_what_shall_not(tx: AsyncSession, now: datetime) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog import clock, config
@@ -20,13 +20,14 @@ from notilog.leases import leases
 from notilog.leases.heart import Heart
 from notilog.leases.leases import Fenced, Lease
 from notilog.observers import envs
-from notilog.observers.endings import End, Endings
+from notilog.observers.endings import End, Endings, stop_unbegun
 from notilog.observers.failures import Permanent, Temporary
 from notilog.observers.kinds import KINDS
 from notilog.observers.kinds.kind import Kind, Watch
+from notilog.observers.lease_names import lease_name, observer_of
 from notilog.observers.measures import RESTARTS
-from notilog.observers.observers import lease_name, observer_of
 from notilog.observers.settings import ObserversSettings
+from notilog.observers.storable import storable
 from notilog.observers.tables import ObserverRow, State
 from notilog.observers.telling import tell_of
 
@@ -41,7 +42,7 @@ TRY_AGAIN: Final = 0.2
 AT_ONCE: Final = 6
 """Transactions of all runs of a process; others need connections, too."""
 LONGEST_ERROR: Final = 1000
-_OUTAGES: Final = (Unavailable, SQLAlchemyError, OSError, TimeoutError)
+_OUTAGES: Final = (Unavailable, OperationalError, InterfaceError, OSError, TimeoutError)
 _luck = SystemRandom().uniform
 
 
@@ -61,6 +62,10 @@ async def run(
         await _heart(asyncio.get_running_loop()).keep(lease_name(observer_id), this.work)
     except Fenced as error:
         log.warning("observer_fenced", observer=str(observer_id), reason=str(error))
+    except asyncio.CancelledError:
+        if not this.has_worked and ending() == "revoked":
+            await _stop_unbegun(observer_id)
+        raise
 
 
 @cache
@@ -77,6 +82,12 @@ def _gate(_loop: asyncio.AbstractEventLoop) -> asyncio.Semaphore:
 
 
 @cache
+def _begun(_loop: asyncio.AbstractEventLoop) -> set[UUID]:
+    """Observers whose run has written down its turn."""
+    return set()
+
+
+@cache
 def _endings(_loop: asyncio.AbstractEventLoop) -> Endings:
     return Endings()
 
@@ -84,8 +95,10 @@ def _endings(_loop: asyncio.AbstractEventLoop) -> Endings:
 async def _beat(tx: AsyncSession, renewed: Collection[Lease], now: datetime) -> set[str]:
     """Note the heartbeats; the work of those ends for which another turn has begun.
 
-    Usually their task was ended already. This is for those whose worker did not hear of it.
+    Usually their task was ended already. This is for those whose worker did not hear of it, and for
+    those whom a machine with a wrong clock took for dead.
     """
+    begun = _begun(asyncio.get_running_loop())
     found = await tx.execute(
         update(ObserverRow)
         .where(ObserverRow.id.in_([observer_of(lease.name) for lease in renewed]))
@@ -96,7 +109,7 @@ async def _beat(tx: AsyncSession, renewed: Collection[Lease], now: datetime) -> 
     return {
         lease_name(observer_id)
         for observer_id, turn, running_turn in found
-        if running_turn is not None and running_turn != turn
+        if observer_id in begun and running_turn != turn
     }
 
 
@@ -115,8 +128,10 @@ class _Run:
         self._task_id = task_id
         self._worker = worker
         self._ending = ending
-        self._turn = 0
+        self.has_worked = False
+        self._turn: int | None = None
         self._gate = _gate(asyncio.get_running_loop())
+        self._begun = _begun(asyncio.get_running_loop())
         self._told: asyncio.Queue[tuple[State, str | None]] = asyncio.Queue()
         self._writing = asyncio.Lock()
         self._state: State = "starting"
@@ -134,15 +149,18 @@ class _Run:
 
     async def work(self, lease: Lease) -> None:
         """Watch, again and again; the lease is ours until it is not renewed."""
+        self.has_worked = True
         telling = asyncio.create_task(self._tell(lease))
         try:
             if await self._begin(lease):
+                self._begun.add(self._id)
                 await self._watch_again_and_again(lease)
         except asyncio.CancelledError:
             await _ended(telling)
             await self._finish(lease)
             raise
         finally:
+            self._begun.discard(self._id)
             await _ended(telling)
 
     async def _begin(self, lease: Lease) -> bool:
@@ -246,7 +264,7 @@ class _Run:
         """
         changes: dict[str, Any] = {"state": state, "failures": self._failures}
         if reason is not None:
-            changes["last_error"] = reason[:LONGEST_ERROR]
+            changes["last_error"] = storable(reason, longest=LONGEST_ERROR)
         if state == "failed":
             changes |= {"task_id": None, "worker": None, "running_turn": None}
         if state != self._state:
@@ -296,6 +314,14 @@ async def _is_written(endings: Endings, end: End) -> bool:
         log.warning("observer_end_postponed", observer=str(end.observer_id), reason=str(error))
         return False
     return True
+
+
+async def _stop_unbegun(observer_id: UUID) -> None:
+    try:
+        async with asyncio.timeout(LAST_WRITE):
+            await stop_unbegun(observer_id)
+    except (Unavailable, SQLAlchemyError, OSError, TimeoutError) as error:
+        log.warning("observer_end_not_written", observer=str(observer_id), reason=str(error))
 
 
 async def _ended(task: "asyncio.Task[None]") -> None:

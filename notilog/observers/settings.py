@@ -17,7 +17,7 @@ class ObserversSettings(Section):
         ge=1,
         le=600,
         description="seconds without a heartbeat after which an observer is started elsewhere; "
-        "it beats three times as often",
+        "it beats four times as often",
     )
     first_pause: float = Field(
         1.0, gt=0, le=60, description="seconds before an observer that failed is tried again"

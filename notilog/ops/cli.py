@@ -8,6 +8,7 @@ import typer
 from pydantic import SecretStr
 
 from notilog import __version__, settings
+from notilog.agent.program.command import main as run_agent
 from notilog.db import migrate
 from notilog.errors import NotilogError
 from notilog.logs.filters import Filters
@@ -196,6 +197,16 @@ def add_token(
         new = NewToken.model_validate({"name": name, "scopes": scope, "project": project})
         made = asyncio.run(accounts.add_token(loaded(state_dir), login, new=new))
     typer.echo(made)
+
+
+@main.command(
+    name="agent",
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def agent(context: typer.Context) -> None:
+    """Tell another NotiLog of this machine; see `notilog agent --help`."""
+    raise typer.Exit(run_agent(context.args))
 
 
 @main.command(name="settings")

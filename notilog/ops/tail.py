@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -25,14 +25,14 @@ from notilog.db.session import transaction
 from notilog.errors import Invalid, Unavailable
 from notilog.fallbacks import PREFIX
 from notilog.logs import console
+from notilog.logs.catching_up import OVERLAP
 from notilog.logs.connectors import live
 from notilog.logs.console import Formatter
 from notilog.logs.filters import Filters
 from notilog.logs.looks import ConsoleSettings
 from notilog.logs.matching import Pattern, check, matches
 from notilog.logs.search import search
-from notilog.logs.stored import StoredRecord
-from notilog.logs.tables import LogRecordRow
+from notilog.logs.stored import StoredRecord, record_of
 from notilog.ops.database import database
 from notilog.ops.terminal import err
 from notilog.realtime import topics
@@ -48,8 +48,6 @@ LOOKED_AT: Final = 20_000
 """Most stored records that are looked at for those whose message has the pattern."""
 REMEMBERED: Final = 20_000
 """Ids of shown records that are remembered, so that none is shown twice."""
-OVERLAP: Final = timedelta(minutes=1)
-"""How much older than the gap the time of a record may be that is sought after it."""
 
 OPERATOR: Final = Caller.of_operator()
 """Whoever can read the settings can read the database."""
@@ -229,14 +227,9 @@ async def _stored(filters: Filters, pattern: Pattern | None, last: int) -> list[
                 tx, OPERATOR, filters=filters, order="desc", limit=limit, cursor=cursor
             )
         looked_at += len(page.records)
-        records = map(_record, page.records)
+        records = map(record_of, page.records)
         found += [one for one in records if pattern is None or pattern.found_in(one.message)]
         cursor = page.next
         if cursor is None:
             break
     return found[:last][::-1]
-
-
-def _record(row: LogRecordRow) -> StoredRecord:
-    fields = {name: getattr(row, name) for name in StoredRecord.__struct_fields__}
-    return StoredRecord(**{**fields, "ts": row.ts.astimezone(UTC)})

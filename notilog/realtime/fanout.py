@@ -6,16 +6,21 @@ that task is.
 """
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Protocol
 
 import msgspec
 import structlog
 
-from notilog.errors import Unavailable
+from notilog import clock
+from notilog.errors import Invalid, Unavailable
 from notilog.realtime import topics
-from notilog.realtime.messages import Encoded, Shape, Wants
-from notilog.realtime.protocol import Gap, encoded
+from notilog.realtime.messages import Encoded, Part, Shape, Wants
+from notilog.realtime.newest import Newest
+from notilog.realtime.protocol import Answer, Gap, Reached, encoded
 from notilog.realtime.topics import Client, Place, Published
 
 log = structlog.get_logger(__name__)
@@ -34,6 +39,15 @@ class Reader(Protocol):
 
     async def put(self, text: str) -> None:
         """Take a frame when there is room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What the stream has not any more, from where somebody left off; ``parts`` is in order."""
+
+    place: Place
+    at: datetime
+    parts: AsyncIterator[Sequence[Part]]
 
 
 class Subscription:
@@ -70,7 +84,7 @@ class Subscription:
             self._say_gap(place)
 
     async def begin(self, after: Place | None) -> tuple[Place, bool]:
-        """Where it begins and whether nothing is missing since ``after``.
+        """Where it begins and whether the stream has everything since ``after``.
 
         Raises:
             Unavailable: Redis does not answer.
@@ -78,44 +92,57 @@ class Subscription:
         recovered = False
         if after is not None and after.epoch == self.feed.place.epoch:
             # Redis knows the newest offset, which another node may have told before this one did.
-            news = await topics.read(self.feed.client, self.feed.shape.topic, after, wait=0)
-            recovered = not news.lost
+            is_known = after.offset == self.feed.place.offset
+            recovered = is_known or await self.feed.behind(after) is not None
         self._place = after if after is not None and recovered else self.feed.place
         if not recovered:
             self._gap = False  # it begins here, and what came before is not asked for
         return self._place, recovered
 
-    async def catch_up(self) -> None:
+    async def catch_up(self, left: Left | None = None) -> None:
         """Give what was published behind its place, and go on with what arrives.
 
-        When Redis does not answer meanwhile, it goes on with a gap.
+        What the stream has not any more comes first, if it is ``left`` elsewhere. When Redis or the
+        database does not answer meanwhile, it goes on with a gap.
         """
         try:
+            if left is not None:
+                await self._give_left(left)
             while self._place.offset < self.feed.place.offset and not self._gap:
                 await self._give_missed()
-        except Unavailable:
+        except (Unavailable, Invalid):
             self._gap = True
         self._is_behind = False
         if self._gap:
             self._say_gap(self.feed.place)
 
-    async def _give_missed(self) -> None:
-        topic = self.feed.shape.topic
-        news = await topics.read(self.feed.client, topic, self._place, wait=0)
-        if news.lost or not news.messages:
-            self._gap = True
-            return
-        for published in news.messages:
-            message = await self.feed.taken_apart(published, news.place.epoch)
-            frame = message.frame(self._opening, self._wants)
+    async def _give_left(self, left: Left) -> None:
+        """Who is cut off in the middle of it begins anew: it all has the place of the beginning."""
+        reached = clock.now()
+        async for parts in left.parts:
+            message = Encoded(self.feed.shape.topic, left.place, left.at, parts)
+            frame = message.frame(self._opening, None)
             if frame is not None:
                 await self._reader.put(frame)
-        self._place = news.place
+        await self._reader.put(encoded(self._at_place(Reached, self._place, reached)))
+
+    async def _give_missed(self) -> None:
+        message = await self.feed.behind(self._place)
+        if message is None:
+            self._gap = True
+            return
+        frame = message.frame(self._opening, self._wants)
+        if frame is not None:
+            await self._reader.put(frame)
+        self._place = Place(self._place.epoch, message.offset)
 
     def _say_gap(self, place: Place) -> None:
         self._place = place
-        gap = Gap(id=self.name, topic=self.feed.shape.topic, epoch=place.epoch, offset=place.offset)
-        self._reader.offer(encoded(gap))
+        self._reader.offer(encoded(self._at_place(Gap, place, clock.now())))
+
+    def _at_place(self, kind: type[Gap] | type[Reached], place: Place, at: datetime) -> Answer:
+        topic = self.feed.shape.topic
+        return kind(id=self.name, topic=topic, epoch=place.epoch, offset=place.offset, at=at)
 
 
 class Feed:
@@ -126,6 +153,8 @@ class Feed:
         self.shape = shape
         self.place = Place("", 0)
         self.subscriptions: dict[Subscription, None] = {}
+        self._newest = Newest()
+        self._reading = asyncio.Lock()
         self._started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._run())
 
@@ -141,7 +170,25 @@ class Feed:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
-    async def taken_apart(self, published: Published, epoch: str) -> Encoded:
+    async def behind(self, place: Place) -> Encoded | None:
+        """The message behind a place, taken apart once for all who ask; None if it is lost.
+
+        Raises:
+            Unavailable: Redis does not answer.
+        """
+        async with self._reading:
+            message = self._newest.get(place.epoch, place.offset + 1)
+            if message is None:
+                news = await topics.read(self.client, self.shape.topic, place, wait=0)
+                if news.lost:
+                    return None
+                for published in news.messages:
+                    found = await self._taken_apart(published, news.place.epoch)
+                    message = message or found
+            return message
+
+    async def _taken_apart(self, published: Published, epoch: str) -> Encoded:
+        at, place = clock.now(), Place(epoch, published.offset)
         try:
             if len(published.payload) < LARGE:
                 parts = self.shape.parts(published)
@@ -150,7 +197,9 @@ class Feed:
         except ValueError:
             log.warning("message_damaged", topic=self.shape.topic, exc_info=True)
             parts = ()
-        return Encoded(self.shape.topic, epoch, published.offset, parts)
+        message = Encoded(self.shape.topic, place, at, parts)
+        self._newest.keep(epoch, message, size=len(published.payload))
+        return message
 
     async def _run(self) -> None:
         try:
@@ -178,7 +227,7 @@ class Feed:
         """Read what comes next; after an outage publishers may have failed, so there is a gap."""
         wait = 0 if away else WAIT
         news = await topics.read(self.client, self.shape.topic, self.place, wait=wait)
-        messages = [await self.taken_apart(one, news.place.epoch) for one in news.messages]
+        messages = [await self._taken_apart(one, news.place.epoch) for one in news.messages]
         if news.lost or away:
             self.place = Place(news.place.epoch, messages[0].offset - 1) if messages else news.place
             for one in tuple(self.subscriptions):

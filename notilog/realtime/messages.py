@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from notilog.realtime.topics import Published
+from notilog.realtime.topics import Place, Published
 
 Wants = Callable[[Any], bool]
 """Whether somebody wants a part, by its facts; those who want the same share one."""
@@ -30,12 +31,15 @@ class Shape:
 
 
 class Encoded:
-    """A message; each selection of its parts is put into a frame once, whoever asks for it."""
+    """A message; each selection of its parts is put into a frame once, whoever asks for it.
 
-    def __init__(self, topic: str, epoch: str, offset: int, parts: Sequence[Part]) -> None:
-        self.offset = offset
+    ``at`` is when it was read: by then everything before it had been told.
+    """
+
+    def __init__(self, topic: str, place: Place, at: datetime, parts: Sequence[Part]) -> None:
+        self.offset = place.offset
         self._topic = topic
-        self._epoch = epoch
+        self._place = f'"offset":{place.offset},"epoch":"{place.epoch}","at":"{at.isoformat()}"'
         self._parts = parts
         self._tails: dict[tuple[int, ...] | None, str] = {}
         self._chosen: dict[Wants, tuple[int, ...]] = {}
@@ -58,5 +62,4 @@ class Encoded:
         if not parts:
             return ""
         data = b",".join(part.data for part in parts).decode()
-        place = f'"offset":{self.offset},"epoch":"{self._epoch}"'
-        return f'"topic":"{self._topic}",{place},"data":[{data}]}}'
+        return f'"topic":"{self._topic}",{self._place},"data":[{data}]}}'

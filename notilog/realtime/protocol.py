@@ -1,5 +1,6 @@
 """What people and the platform say to each other over a socket: JSON frames with a ``type``."""
 
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -66,10 +67,11 @@ class Auth(Frame, frozen=True):
 
 
 class After(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The last message that was read."""
+    """The last message that was read; ``at`` finds what only the database has still."""
 
     epoch: Annotated[str, msgspec.Meta(max_length=64)]
     offset: Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+    at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
 
 class Subscribe(Frame, frozen=True):
@@ -113,13 +115,28 @@ class Welcome(Answer, frozen=True, tag="welcome"):
 
 
 class Subscribed(Answer, frozen=True, tag="subscribed"):
-    """Messages behind this place follow; ``recovered``: none is missing since ``after``."""
+    """Messages behind this place follow; ``recovered``: none is missing since ``after``.
+
+    ``source`` says where those since then come from, if any are asked for and had.
+    """
 
     topic: str
     epoch: str
     offset: int
+    at: datetime
     recovered: bool
+    source: Literal["stream", "database"] | None = None
     advice: str | None = None
+
+
+class Reached(Answer, frozen=True, tag="message"):
+    """A message without data: everything before this place has been given."""
+
+    topic: str
+    epoch: str
+    offset: int
+    at: datetime
+    data: tuple[()] = ()
 
 
 class Unsubscribed(Answer, frozen=True, tag="unsubscribed"):
@@ -157,6 +174,7 @@ class Gap(Answer, frozen=True, tag="gap"):
     topic: str
     epoch: str
     offset: int
+    at: datetime
 
 
 class Reason(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from notilog import clock
 from notilog.db.session import transaction
+from notilog.errors import Unavailable
 from notilog.leases import leases
 from notilog.leases.keeping import keep
 from notilog.leases.leases import Fenced, Lease
@@ -18,6 +19,11 @@ from tests.integration.waiting import until
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LENGTH = timedelta(seconds=30)
 ONE, OTHER = uuid4(), uuid4()
+
+
+@pytest.fixture
+def impatient(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("NOTILOG_DATABASE__IDLE_TRANSACTION_TIMEOUT", "1")
 
 
 async def taken(seconds: float = 0, *, holder: UUID = ONE, name: str = "bot") -> Lease | None:
@@ -157,3 +163,16 @@ async def test_what_ends_or_fails_lets_go(database: None) -> None:
         await keep("bot", fail, length=LENGTH)
     async with transaction() as tx:
         assert await leases.is_free(tx, "bot", now=clock.now())
+
+
+async def test_who_stands_still_in_a_transaction_is_not_waited_for(
+    impatient: None, database: None
+) -> None:
+    lease = await taken()
+    assert lease is not None
+    with pytest.raises(Unavailable):
+        async with transaction() as tx:
+            await leases.hold(tx, lease, NOON)
+            other = await taken(31, holder=OTHER)  # waits for the server to end this transaction
+            assert other is not None
+            await tx.execute(text("SELECT 1"))

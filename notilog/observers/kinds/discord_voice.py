@@ -80,9 +80,10 @@ async def observe(watch: Watch[DiscordVoice]) -> None:
                 ended.result()
     finally:
         listening.cancel()
+        recorder.leave(clock.now())
         try:
             if not recording.done():
-                await recorder.finish(clock.now(), within=LAST_WORDS)
+                await recorder.finish(within=LAST_WORDS)
         finally:
             recording.cancel()
             await asyncio.gather(recording, listening, return_exceptions=True)
@@ -160,4 +161,4 @@ class _Reporting(Recorder):
         self.report.reconnecting(reason)
 
 
-KIND: Final = Kind("Voice channels of Discord", DiscordVoice, observe)
+KIND: Final = Kind("Voice channels of Discord", DiscordVoice, observe, secrets_go_to=("api_base",))

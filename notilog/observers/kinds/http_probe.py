@@ -90,12 +90,12 @@ async def observe(watch: Watch[HttpProbe]) -> None:
         while True:
             begun = perf_counter()
             answer = await _asked(session, env)
-            EVENTS.add("written")
             await write(
                 [_record(watch, answer)],
                 lease=watch.lease,
                 now=clock.now(),
             )
+            EVENTS.add("written")
             await asyncio.sleep(max(0.0, env.interval - (perf_counter() - begun)))
 
 

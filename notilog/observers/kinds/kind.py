@@ -51,10 +51,12 @@ class Kind:
     """A kind as the registry knows it.
 
     ``env`` says what it needs to be told; fields of the type ``SecretStr`` are kept encrypted and
-    never shown. ``observe`` runs until it is cancelled, and raises `Permanent` when trying again
-    is of no use, and anything else when it may be.
+    never shown. ``secrets_go_to`` names the fields that say where to, so that who changes one of
+    them has to know the secrets. ``observe`` runs until it is cancelled, and raises `Permanent`
+    when trying again is of no use, and anything else when it may be.
     """
 
     label: str
     env: type[BaseModel]
     observe: Callable[[Watch[Any]], Awaitable[None]]
+    secrets_go_to: tuple[str, ...] = ()

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Final
 
+from notilog.observers.storable import storable
 from notilog.observers.voice.heard import Channel, Guild, Member, VoiceState
 
 LARGEST_ID: Final = 2**63 - 1
-LONGEST_TEXT: Final = 200
 
 
 def admitted_state(state: VoiceState) -> VoiceState | None:
@@ -43,14 +43,6 @@ def admitted_channel(channel: Channel) -> Channel:
 
 def is_snowflake(number: int) -> bool:
     return 0 <= number <= LARGEST_ID
-
-
-def storable(text: str) -> str:
-    """The text without NUL and halves of surrogate pairs, and not endless."""
-    if text.isascii() and "\0" not in text and len(text) <= LONGEST_TEXT:
-        return text
-    whole = text[:LONGEST_TEXT].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return whole.replace("\0", "")
 
 
 def _admitted_member(member: Member) -> Member:

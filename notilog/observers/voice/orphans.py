@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from notilog.observers.lease_names import lease_name
 from notilog.observers.tables import ObserverRow
 from notilog.observers.voice.privacy_lock import LOCK
 from notilog.observers.voice.stays import FLAGS
@@ -61,7 +62,7 @@ async def close_orphaned(tx: AsyncSession, now: datetime) -> int:
     opened = select(VoiceSessionRow.observer_id).where(
         VoiceSessionRow.ended_at.is_(None), VoiceSessionRow.last_seen_at < cut
     )
-    observers = {f"observer:{each}": each for each in await tx.scalars(opened.distinct())}
+    observers = {lease_name(each): each for each in await tx.scalars(opened.distinct())}
     names = {"names": list(observers)}
     known = set(await tx.scalars(_KNOWN, names))
     gone = set(await tx.scalars(_GONE, {**names, "cut": cut}))
@@ -72,7 +73,7 @@ async def close_orphaned(tx: AsyncSession, now: datetime) -> int:
         .where(ObserverRow.id.in_(never), ObserverRow.running_turn.is_(None))
         .with_for_update(skip_locked=True)
     )
-    gone |= {f"observer:{each}" for each in await tx.scalars(held)}
+    gone |= {lease_name(each) for each in await tx.scalars(held)}
     if not gone:
         return 0
     of = {"observers": [observers[name] for name in gone], "cut": cut, "flags": list(FLAGS)}

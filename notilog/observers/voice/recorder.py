@@ -11,14 +11,15 @@ import structlog
 from notilog import clock, config
 from notilog.leases.leases import Lease
 from notilog.observers.measures import BUFFER, EVENTS, WRITTEN
+from notilog.observers.storable import storable
 from notilog.observers.voice.admission import (
     admitted_channel,
     admitted_guild,
     admitted_state,
     is_snowflake,
-    storable,
 )
 from notilog.observers.voice.backlog import Backlog
+from notilog.observers.voice.changes import Changes
 from notilog.observers.voice.choosing import Choice
 from notilog.observers.voice.events import (
     ChannelDeleted,
@@ -59,8 +60,9 @@ class Recorder:
         self._most = settings.batch_events
         self._room = settings.queue_events
         self._backlog = Backlog(self._room)
-        self._lost_before = 0
+        self._lost_before = self._lost_counted = 0
         self._is_losing = False
+        self._pending: tuple[Changes, int] | None = None
         self._wake = asyncio.Event()
         self._is_connected = False
         self._fence: int | None = None
@@ -116,10 +118,15 @@ class Recorder:
     def left(self, guild_id: int, at: datetime) -> None:
         self._put_of(guild_id, GuildLeft(at, guild_id))
 
-    async def finish(self, at: datetime, *, within: float) -> None:
-        """Hear no more, and give `run` so many seconds to write what was heard until now."""
+    def leave(self, at: datetime) -> None:
+        """Nobody tells it anything any more."""
         if self._is_connected:
             self._put(Seen(at))
+            self._is_connected = False
+            self._put(Linked(at, connected=False))
+
+    async def finish(self, *, within: float) -> None:
+        """Give `run` so many seconds to write what was heard until now."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within):
                 while self._backlog:  # noqa: ASYNC110  it ends within moments, or not at all
@@ -134,6 +141,7 @@ class Recorder:
             SQLAlchemyError: the database refuses what is to be written.
         """
         before = self._kept_since(lease)
+        await self._write_again(lease)
         opened = await self._journal.open_sessions(lease, self._observer_id)
         ledger = self._ledger = Ledger(self._choice, opened, before=before)
         loop = asyncio.get_running_loop()
@@ -154,15 +162,29 @@ class Recorder:
         ledger.opted_out = self._journal.opted_out
         for event in events:
             ledger.hear(event)
-        changes = ledger.take()
-        if changes:
-            await self._journal.write(lease, self._observer_id, changes)
-        self._backlog.done(len(events))
+        self._pending = ledger.take(), len(events)
+        await self._write_pending(lease)
         now = clock.now()
-        EVENTS.add("written", amount=len(events))
         for event in events:
             WRITTEN.observe((now - event.at).total_seconds())
         self._say_what_was_lost()
+
+    async def _write_again(self, lease: Lease) -> None:
+        """What the run before was writing when it ended: nobody knows whether it is committed.
+
+        With the ids that the rows have already that changes nothing if it was.
+        """
+        if self._pending is not None:
+            await self._write_pending(lease)
+
+    async def _write_pending(self, lease: Lease) -> None:
+        assert self._pending is not None  # noqa: S101  callers see to it
+        changes, count = self._pending
+        if changes:
+            await self._journal.write(lease, self._observer_id, changes)
+        self._pending = None
+        self._backlog.done(count)
+        EVENTS.add("written", amount=count)
 
     async def _woken(self, until: float) -> None:
         """Wait for an event, or for an instant of the loop's clock."""
@@ -185,10 +207,12 @@ class Recorder:
             log.error("voice_events_dropped", observer_id=str(self._observer_id))
 
     def _say_what_was_lost(self) -> None:
-        """Once for each time that too much waited, when it is over."""
+        """Count them, and say so once for each time that too much waited, when it is over."""
+        if self._backlog.lost > self._lost_counted:
+            EVENTS.add("lost", amount=self._backlog.lost - self._lost_counted)
+            self._lost_counted = self._backlog.lost
         if self._is_losing and not self._backlog:
             lost = self._backlog.lost - self._lost_before
-            EVENTS.add("lost", amount=lost)
             log.error("voice_events_lost", observer_id=str(self._observer_id), events=lost)
             self._is_losing, self._lost_before = False, self._backlog.lost
 
@@ -202,6 +226,7 @@ class Recorder:
             return self._ledger
         if fence is not None:
             dropped = self._backlog.clear()
+            self._pending = None
             log.info("voice_events_outdated", observer_id=str(self._observer_id), events=dropped)
             if self._is_connected:
                 self._put(Linked(clock.now(), connected=True))

@@ -42,15 +42,12 @@ class Change:
     """What happened, and what becomes of the open session.
 
     ``closes`` says why it ends, and with it all its intervals. When ``opens``, another begins, and
-    with it intervals of all its flags. Otherwise ``begun`` and ``ended`` are the flags of which an
-    interval begins or ends within the session.
+    with it intervals of all its flags.
     """
 
     actions: tuple[Action, ...] = ()
     closes: EndReason | None = None
     opens: bool = False
-    begun: tuple[str, ...] = ()
-    ended: tuple[str, ...] = ()
 
 
 NOTHING: Final = Change()
@@ -70,11 +67,7 @@ def change(before: Stay | None, after: Stay | None, *, gone: EndReason = "left")
         return Change(actions, closes="replaced", opens=True)
     if before.flags == after.flags:
         return NOTHING
-    return Change(
-        _flag_actions(before, after),
-        begun=_ordered(after.flags - before.flags),
-        ended=_ordered(before.flags - after.flags),
-    )
+    return Change(_flag_actions(before, after))
 
 
 def _flag_actions(before: Stay, after: Stay) -> tuple[Action, ...]:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from notilog.observers.discord.connection import Connection
 from notilog.observers.discord.pace import Pace
@@ -117,6 +117,15 @@ def connection_to(
         pace=pace,
         silence=silence,
     )
+
+
+async def connected_to(server: Discord, bot: Bot) -> tuple[Told, "asyncio.Task[NoReturn]"]:
+    """What a connection tells that is there, and its run."""
+    told, made = Told(), connection_to(server, bot)
+    made.admit(told)
+    running = asyncio.create_task(made.run())
+    await told.heard("connected")
+    return told, running
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 
 import celery
@@ -83,6 +84,7 @@ async def test_an_observer_moves_on_from_worker_to_worker(
             wait_ticking, app, known.is_in("running", one, worker="third"), "the take-over"
         )
         fence = max(known.fences())
+        taken_over = len(known.records())
         second.process.send_signal(signal.SIGCONT)
         await asyncio.to_thread(
             wait_until, lambda: second.logged("lease_lost"), "the heart of the second"
@@ -101,6 +103,9 @@ async def test_an_observer_moves_on_from_worker_to_worker(
         row = known.row(one)
         assert (row["desired"], row["restarts"]) == ("running", 2)
     found = known.records()
+    # Two that write would now and then write shortly after one another.
+    at = [ts for ts, _ in found[taken_over:]]
+    assert all((later - ts).total_seconds() > INTERVAL / 2 for ts, later in pairwise(at))
     assert {message.partition(":")[0] for _, message in found} == {"site"}
 
 

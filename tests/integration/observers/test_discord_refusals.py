@@ -8,7 +8,15 @@ import pytest
 
 from notilog.observers.discord.connection import Connection
 from notilog.observers.failures import Permanent, Temporary
-from tests.integration.observers.hearing import HASTY, Told, at_once, connection_to, hearing, so
+from tests.integration.observers.hearing import (
+    HASTY,
+    Told,
+    at_once,
+    connected_to,
+    connection_to,
+    hearing,
+    so,
+)
 from tests.outside.discord import Discord
 from tests.outside.discord_bots import Answer
 from tests.outside.hanging import hanging_server
@@ -45,11 +53,8 @@ async def test_intents_that_are_not_allowed_are_for_good(server: Discord) -> Non
 
 
 async def test_a_token_that_is_reset_later_is_for_good(server: Discord) -> None:
-    bot, told = server.make_bot(), Told()
-    made = connection_to(server, bot)
-    made.admit(told)
-    running = asyncio.create_task(made.run())
-    await told.heard("connected")
+    bot = server.make_bot()
+    told, running = await connected_to(server, bot)
     del server.bots[bot.token]
     server.drop_connections(4009)
     with pytest.raises(Permanent, match="refuses the token"):
@@ -72,13 +77,10 @@ async def test_a_long_rate_limit_is_not_waited_for_but_told(server: Discord) -> 
 
 
 async def test_a_short_rate_limit_is_waited_for(server: Discord) -> None:
-    bot, told = server.make_bot(), Told()
+    bot = server.make_bot()
     server.limit_rate("/users/@me", retry_after=0.01)
     server.limit_rate("/gateway/bot", retry_after=0.01, is_global=True)
-    made = connection_to(server, bot)
-    made.admit(told)
-    running = asyncio.create_task(made.run())
-    await told.heard("connected")
+    _, running = await connected_to(server, bot)
     await _cancelled(running)
     assert len(server.rest.requests) == 4
 
@@ -152,11 +154,8 @@ async def test_sessions_that_are_never_valid_are_not_asked_for_for_ever(server: 
 
 async def test_no_token_is_logged(server: Discord, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    bot, told = server.make_bot(), Told()
-    made = connection_to(server, bot)
-    made.admit(told)
-    running = asyncio.create_task(made.run())
-    await told.heard("connected")
+    bot = server.make_bot()
+    told, running = await connected_to(server, bot)
     server.drop_connections()
     await told.heard("connected", 2)
     server.rules.answer_identify = 4004
@@ -186,11 +185,8 @@ async def test_a_server_that_repeats_the_token_does_not_get_it_into_a_text(
 
 async def test_nothing_is_left_when_it_is_cancelled(server: Discord) -> None:
     """Fact 10."""
-    bot, told, before = server.make_bot(), Told(), asyncio.all_tasks()
-    made = connection_to(server, bot)
-    made.admit(told)
-    running = asyncio.create_task(made.run())
-    await told.heard("connected")
+    bot, before = server.make_bot(), asyncio.all_tasks()
+    _, running = await connected_to(server, bot)
     assert _keep_alive_threads() == 1
     await _cancelled(running)
     await _all_gone(server)
@@ -200,22 +196,16 @@ async def test_nothing_is_left_when_it_is_cancelled(server: Discord) -> None:
 
 async def test_a_server_that_reads_nothing_does_not_hold_it(server: Discord) -> None:
     """Fact 10: nobody answers the close frame."""
-    bot, told = server.make_bot(), Told()
-    made = connection_to(server, bot)
-    made.admit(told)
-    running = asyncio.create_task(made.run())
-    await told.heard("connected")
+    bot = server.make_bot()
+    _, running = await connected_to(server, bot)
     server.go_deaf()
     await _cancelled(running)
     await so(lambda: _keep_alive_threads() == 0)
 
 
 async def test_a_second_cancellation_hurries_the_end(server: Discord) -> None:
-    bot, told = server.make_bot(), Told()
-    made = connection_to(server, bot)
-    made.admit(told)
-    running = asyncio.create_task(made.run())
-    await told.heard("connected")
+    bot = server.make_bot()
+    _, running = await connected_to(server, bot)
     server.go_deaf()
     running.cancel()
     await asyncio.sleep(0)
@@ -225,11 +215,8 @@ async def test_a_second_cancellation_hurries_the_end(server: Discord) -> None:
 
 async def test_it_can_be_cancelled_while_it_reconnects(server: Discord) -> None:
     """Fact 10: in the library's loop a cancellation is lost."""
-    bot, told = server.make_bot(), Told()
-    made = connection_to(server, bot)
-    made.admit(told)
-    running = asyncio.create_task(made.run())
-    await told.heard("connected")
+    bot = server.make_bot()
+    told, running = await connected_to(server, bot)
     server.refuse_gateway()
     server.drop_connections(4000)
     await told.heard("disconnected", 3)

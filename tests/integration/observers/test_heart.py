@@ -147,3 +147,46 @@ async def test_a_lease_that_a_transaction_holds_costs_the_others_nothing(databas
     for task in running:
         task.cancel()
     await asyncio.gather(*running, return_exceptions=True)
+
+
+async def test_a_lease_that_is_much_in_use_is_renewed(database: None) -> None:
+    beats = Beats()
+    heart = Heart(length=LENGTH, on_beat=beats, gate=asyncio.Semaphore(4))
+    working = asyncio.create_task(heart.keep("a", work))
+
+    async def is_taken() -> bool:
+        async with transaction() as tx:
+            return not await leases.is_free(tx, "a", now=clock.now())
+
+    await until(is_taken)
+    ends = clock.now() + 3 * LENGTH
+    while clock.now() < ends and not working.done():  # held four fifths of the time
+        async with transaction() as tx:
+            await tx.execute(text("SELECT 1 FROM leases FOR UPDATE"))
+            await asyncio.sleep(0.08)
+        await asyncio.sleep(0.02)
+    assert not working.done()
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+
+async def test_one_beat_that_hangs_costs_nothing(database: None) -> None:
+    hung = False
+
+    async def hang_once(_: AsyncSession, __: Collection[Lease], ___: datetime) -> Collection[str]:
+        nonlocal hung
+        if not hung:
+            hung = True
+            await asyncio.Event().wait()
+        beaten.set()
+        return ()
+
+    beaten = asyncio.Event()
+    heart = Heart(length=LENGTH, on_beat=hang_once, gate=asyncio.Semaphore(4))
+    working = asyncio.create_task(heart.keep("a", work))
+    async with asyncio.timeout(10):
+        await beaten.wait()
+    assert hung
+    assert not working.done()
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)

@@ -172,3 +172,31 @@ async def test_kinds_say_what_they_need(admin: Person) -> None:
     found = {one["kind"]: one for one in (await admin.api.get("observer_kinds")).json()}
     assert set(found) == set(KINDS)
     assert found["http_probe"]["env"]["required"] == ["url"]
+
+
+async def test_a_token_is_sent_to_nobody_who_does_not_know_it(admin: Person) -> None:
+    env = {"token": "s3cret"}
+    one = await made(admin, kind="discord_voice", env=env)
+    path = f"observers/{one['id']}"
+    moved = {"api_base": "https://elsewhere.example.org/"}
+    refused = await admin.api.patch(path, json={"env": moved})
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["field"] == "env.token"
+    same = await admin.api.patch(path, json={"env": {"api_base": one["env"]["api_base"]}})
+    assert same.status_code == 200, same.text
+    again = await admin.api.patch(path, json={"env": {**moved, **env}})
+    assert again.json()["env"]["api_base"] == moved["api_base"]
+
+
+async def test_a_token_of_a_project_makes_and_changes_no_observers(admin: Person) -> None:
+    one = await made(admin)
+    wished = {"name": "bound", "scopes": ["observers:admin"], "project": "shop"}
+    token = (await admin.api.post("tokens", json=wished)).json()["token"]
+    bound = {"Authorization": f"Bearer {token}"}
+    for refused in (
+        await admin.api.post("observers", json=PROBE, headers=bound),
+        await admin.api.post("create", json=PROBE, headers=bound),
+        await admin.api.patch(f"observers/{one['id']}", json={"name": "x"}, headers=bound),
+    ):
+        assert refused.status_code == 403
+        assert "shop" in refused.text

@@ -6,18 +6,22 @@ from dataclasses import replace
 import psycopg
 import pytest
 from psycopg import sql
-from sqlalchemy import delete
+from sqlalchemy import delete, func, select, text
 
 from notilog import settings as schema
 from notilog.db.session import transaction
 from notilog.errors import NotFound
 from notilog.leases.leases import Fenced
+from notilog.metrics import counted
+from notilog.observers.measures import EVENTS
 from notilog.observers.tables import ObserverRow
+from notilog.observers.voice import recorder as recorders
 from notilog.observers.voice.choosing import Choice
 from notilog.observers.voice.events import Seen, Snapshot, Voice
 from notilog.observers.voice.heard import Channel
 from notilog.observers.voice.journal import Journal
 from notilog.observers.voice.ledger import Ledger
+from notilog.observers.voice.privacy_lock import LOCK
 from notilog.observers.voice.recorder import Recorder
 from tests.integration.observers.voices import (
     ATTIC,
@@ -39,6 +43,7 @@ from tests.integration.observers.voices import (
     sessions,
     state,
 )
+from tests.integration.waiting import until
 from tests.servers.postgres import Cluster
 
 
@@ -192,3 +197,86 @@ async def test_written_again_nothing_is_twice(database: None) -> None:
         await journal.write(lease, observer_id, changes)
     assert await kinds() == ["join", "join", "move", "unmute", "leave"]
     assert [one.ended_at for one in await sessions()] == [after(1), after(3), None]
+
+
+async def test_what_was_being_written_when_a_run_ended_is_recorded_once(database: None) -> None:
+    journal = Journal()
+    first, second = await observer("first"), await observer("second")
+    other = Recorder(first, choice=Choice(), journal=journal)
+    cut = Recorder(second, choice=Choice(), journal=journal)
+    lease = await leased(second)
+    async with running(other, await leased(first)) as others:
+        async with running(cut, lease) as task:
+            for recorder in (other, cut):
+                recorder.voice(state(), NOON)
+            await recorded(other)
+            await recorded(cut)
+            async with transaction() as tx:
+                await tx.execute(select(func.pg_advisory_xact_lock(LOCK)))
+                other.voice(state(mute=True), after(5))
+                cut.voice(state(mute=True), after(5))
+                cut.voice(state(channel_id=None), after(10))
+                await until(somebody_waits)
+                task.cancel()  # while the other one writes for both
+                await asyncio.wait([task])
+        await recorded(other, others)
+    assert cut.waiting > 0
+    await let_go(lease)
+    async with running(cut, await leased(second)) as task:
+        await recorded(cut, task)
+    found = [action.kind for action in await actions() if action.observer_id == second]
+    assert found == ["join", "mute", "leave"]
+    assert [one.observer_id for one in await sessions()].count(second) == 1
+
+
+async def somebody_waits() -> bool:
+    async with transaction() as tx:
+        waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(await tx.scalar(waiting))
+
+
+async def test_nobody_is_said_to_be_seen_after_the_connection_was_left(
+    database: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    observer_id = await observer()
+    recorder = Recorder(observer_id, choice=Choice(), journal=Journal())
+    lease = await leased(observer_id)
+    async with running(recorder, lease) as task:
+        recorder.connected(NOON)
+        recorder.guild(guild(state()), NOON)
+        await recorded(recorder, task)
+    recorder.leave(after(1))
+    assert recorder.waiting
+    await let_go(lease)
+    monkeypatch.setattr(recorders, "RENEWAL", 0.1)
+    async with running(recorder, await leased(observer_id)) as task:
+        await recorded(recorder, task)
+        recorder.voice(state(BEN), after(2))
+        await recorded(recorder, task)
+        (anna, _) = await sessions()
+        await asyncio.sleep(0.5)  # several times in which it would be said
+        await recorded(recorder, task)
+    assert anna.last_seen_at == after(1)
+    assert [one.last_seen_at for one in await sessions() if one.id == anna.id] == [after(1)]
+
+
+async def test_what_is_lost_is_counted_before_it_is_over(
+    database: None, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("NOTILOG_OBSERVERS__VOICE__QUEUE_EVENTS", "2")
+    environment.setenv("NOTILOG_OBSERVERS__VOICE__BATCH_EVENTS", "1")
+    schema.load()
+    counted.take()
+    recorder = Recorder(await observer(), choice=Choice(), journal=Journal())
+    for number in range(10):
+        recorder.voice(state(mute=bool(number % 2)), after(number))
+    lost = recorder.lost
+    assert lost > 0
+    async with running(recorder, await leased(recorder._observer_id)):  # noqa: SLF001
+
+        async def is_counted() -> bool:
+            taken = counted.take()
+            counted.put_back(taken)
+            return taken.get((EVENTS.name, '["lost"]')) == lost
+
+        await until(is_counted)

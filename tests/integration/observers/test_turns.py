@@ -17,18 +17,15 @@ from notilog.db.session import transaction
 from notilog.errors import NotFound
 from notilog.jobs import Wakeup
 from notilog.leases import leases
-from notilog.observers import observers, running
+from notilog.observers import observers
+from notilog.observers.lease_names import lease_name
 from notilog.observers.reconciling import ask_for_what_shall_run, end_what_shall_not, forget_leases
-from notilog.observers.running import Ending
 from notilog.observers.tables import ObserverRow
-from notilog.users.caller import Caller
 from tests.integration.observers.at_work import Probed, site
+from tests.integration.observers.runs import LEASE, OPERATOR, Run, row, runs
 from tests.integration.waiting import until
 from tests.outside.discord import Discord
 from tests.servers.postgres import Cluster
-
-OPERATOR = Caller.of_operator()
-LEASE = 1.5
 
 
 @pytest.fixture
@@ -57,21 +54,6 @@ async def _settings(environment: pytest.MonkeyPatch, database: None) -> None:
     schema.load()
 
 
-class Run:
-    """A run as a worker's task; ``ending`` is what the pool says when it cancels."""
-
-    def __init__(self, observer_id: UUID, task_id: str = "task") -> None:
-        self.ending: Ending | None = None
-        self.task = asyncio.create_task(
-            running.run(observer_id, task_id=task_id, worker="here", ending=lambda: self.ending)
-        )
-
-    async def end(self, why: Ending) -> None:
-        self.ending = why
-        self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
-
-
 async def made(probed: Probed) -> UUID:
     env: dict[str, Any] = {"url": probed.url, "interval": 60}
     async with transaction() as tx:
@@ -79,18 +61,6 @@ async def made(probed: Probed) -> UUID:
             tx, OPERATOR, name="site", kind="http_probe", env=env, now=clock.now()
         )
     return shown.row.id
-
-
-async def row(observer_id: UUID) -> ObserverRow:
-    async with transaction() as tx:
-        return await tx.get_one(ObserverRow, observer_id)
-
-
-async def runs(observer_id: UUID) -> None:
-    async def is_running() -> bool:
-        return (await row(observer_id)).state == "running"
-
-    await until(is_running)
 
 
 async def test_a_change_ends_the_run_though_nobody_told_its_task(probed: Probed) -> None:
@@ -208,7 +178,7 @@ async def test_a_delete_waits_for_whoever_writes_and_no_deadlock_comes_of_it(
     async with transaction() as tx:
         held = await leases.take(
             tx,
-            observers.lease_name(one),
+            lease_name(one),
             holder=uuid4(),
             now=clock.now(),
             length=timedelta(minutes=1),

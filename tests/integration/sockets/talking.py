@@ -16,6 +16,8 @@ from notilog.realtime.events_queue import Notice, tell
 from notilog.users import accounts, sessions
 from notilog.users.accounts import Name, NewAccount
 from notilog.users.caller import Role
+from notilog.users.credentials import caller_behind
+from notilog.users.tokens import NewToken, mint
 
 PATIENCE = 10.0
 Frame = dict[str, Any]
@@ -101,6 +103,16 @@ async def person(login: str, *, role: Role = "user") -> str:
         row = await accounts.create(tx, account, password_hash=None)
         opened = await sessions.open_session(tx, row.id, now=clock.now())
     return opened.id
+
+
+async def token_of(session_id: str, *scopes: str, project: str | None = None) -> str:
+    """A token that its holder has made of these."""
+    new = NewToken.model_validate({"name": "t", "scopes": list(scopes), "project": project})
+    now = clock.now()
+    async with transaction() as tx:
+        caller = await caller_behind(tx, session_id, now=now)
+        assert caller is not None
+        return (await mint(tx, caller, new=new, now=now)).token
 
 
 async def told(topic: str, *data: Any) -> None:

@@ -1,5 +1,6 @@
-"""What the rooms tell: the states of observers, and what became of deliveries."""
+"""What the rooms tell: observers, agents, and what became of deliveries."""
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from notilog.db.session import transaction
 from notilog.notifications import attempts, claims
 from notilog.notifications.channels.channel import Recipient
 from notilog.users.credentials import caller_behind
+from tests.integration.agents.speaking import Platform, known
 from tests.integration.decided import decide, decision, rows
 from tests.integration.sockets.talking import person, signed_in
 
@@ -66,3 +68,22 @@ async def test_what_became_of_a_delivery_is_told_to_its_person(url: str, ann: st
         assert "user_id" not in told
         assert (await other.ask(type="ping", id="p"))["type"] == "pong"
         assert other.frames == []
+
+
+async def test_how_agents_are_is_told(url: str, admin: str, ann: str) -> None:
+    platform = Platform(url, admin)
+    async with signed_in(url, admin) as client, signed_in(url, ann) as other:
+        await client.subscribe("agents")
+        refused = await other.ask(type="subscribe", id="a", topic="agents")
+        assert refused["code"] == "forbidden"
+        token = await asyncio.to_thread(platform.token)
+        async with known(platform, token) as (_, welcome):
+            (told,) = await client.data(1)
+            assert (told["id"], told["name"]) == (welcome["agent_id"], "web-1")
+            path = f"agents/{told['id']}"
+            await asyncio.to_thread(platform.asked, "PATCH", path, json={"name": "shop"})
+            (told,) = await client.data(1)
+            assert told["name"] == "shop"
+        await asyncio.to_thread(platform.asked, "DELETE", path)
+        (told,) = await client.data(1)
+        assert (told["id"], told["state"]) == (welcome["agent_id"], "deleted")

@@ -17,19 +17,8 @@ from notilog.logs.intake import Sent, accept
 from notilog.realtime.events_queue import Notice, tell
 from notilog.users.credentials import caller_behind, digest
 from notilog.users.tables import SessionRow, UserRow
-from notilog.users.tokens import NewToken, mint
 from tests.integration.log_traffic import record
-from tests.integration.sockets.talking import connected, person, signed_in, told
-
-
-async def token_of(session_id: str, *scopes: str, project: str | None = None) -> str:
-    """A token that its holder has made of these."""
-    new = NewToken.model_validate({"name": "t", "scopes": list(scopes), "project": project})
-    now = clock.now()
-    async with transaction() as tx:
-        caller = await caller_behind(tx, session_id, now=now)
-        assert caller is not None
-        return (await mint(tx, caller, new=new, now=now)).token
+from tests.integration.sockets.talking import connected, person, signed_in, token_of, told
 
 
 async def arrived(*records: dict[str, Any]) -> None:

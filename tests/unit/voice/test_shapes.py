@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from notilog.observers.storable import LONGEST_TEXT, storable
 from notilog.observers.voice.admission import (
-    LONGEST_TEXT,
     admitted_guild,
     admitted_state,
-    storable,
 )
 from notilog.observers.voice.csv_lines import FORMULAS, lines
 from notilog.observers.voice.heard import Channel, Guild, Member, VoiceState

@@ -1,0 +1,1 @@
+"""The program that follows files, the journal and the machine itself, and tells a NotiLog."""
