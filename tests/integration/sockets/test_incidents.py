@@ -12,8 +12,7 @@ from notilog.users.caller import Caller
 from notilog.users.credentials import caller_behind
 from tests.integration.decided import rows
 from tests.integration.incidents.raising import happened, incidents, occur, occurrence
-from tests.integration.sockets.talking import person, signed_in
-from tests.integration.sockets.test_rights import token_of
+from tests.integration.sockets.talking import person, signed_in, token_of
 
 MINUTE = timedelta(minutes=1)
 
