@@ -97,7 +97,7 @@ async def living(app: FastAPI) -> AsyncIterator[None]:
         asyncio.create_task(signs.keep_telling(_node(), dict)),
     ]
     producer = Producer()
-    app.state.readiness = Readiness(settings, producer)
+    app.state.readiness = Readiness(producer.check)
     jobs.bind(producer.send)
     app.state.log_publisher = open_log_publisher(settings)
     app.state.sockets = Room(settings)

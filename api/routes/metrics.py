@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Header, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 from prometheus_client.core import GaugeMetricFamily
 
 from api.deps import scoped
@@ -34,8 +34,9 @@ router = APIRouter(tags=["health"], dependencies=[Depends(scoped("metrics:read")
 
 
 @router.get("/metrics", responses={200: {"content": {"text/plain": {}}}, **problems(503)})
-async def metrics(accept: Annotated[str, Header()] = "text/plain") -> Response:
+async def metrics(request: Request, accept: Annotated[str, Header()] = "text/plain") -> Response:
     """What all processes have counted; a token with the right `metrics:read` alone is enough."""
+    failing = await request.app.state.readiness.failing()
     async with asking(primary=True) as tx:  # a replica lags, and counters must never fall
         samples = await stored.everything(tx)
         waiting = await measures.waiting(tx, clock.now())
@@ -43,7 +44,7 @@ async def metrics(accept: Annotated[str, Header()] = "text/plain") -> Response:
         states = await of_observers.by_state(tx)
         agent_states = await registry.by_state(tx)
         silence = await of_observers.oldest_heartbeat(tx)
-        seen = await report.seen(tx, clock.now())
+        seen = await report.seen(tx, clock.now(), failing=failing)
     due = GaugeMetricFamily(
         "notilog_deliveries_waiting",
         f"Deliveries that are due and not sent, counted up to {measures.COUNTED_UP_TO}.",
