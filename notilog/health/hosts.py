@@ -25,5 +25,8 @@ def told(hosts: Iterable[Host]) -> list[dict[str, Any]]:
 
 
 def heard(detail: Mapping[str, Any]) -> list[Host]:
-    """What a sign of life said; nothing when an older version gave it."""
-    return [Host(**host) for host in detail.get("hosts", ())]
+    """What a sign of life said, perhaps of a process of another version."""
+    return [
+        Host(host["name"], host.get("role"), host.get("used", 0), host.get("most", 0))
+        for host in detail.get("hosts", ())
+    ]
