@@ -7,8 +7,8 @@ import uvicorn
 
 from notilog import log_output
 from notilog import settings as schema
-from notilog.agents.protocol import FRAME_BYTES
 from notilog.fallbacks import ConfigurationError
+from notilog.realtime.protocol import LONGEST_FRAME
 
 SECONDS_TO_STOP = 2
 PING_EVERY = 20.0
@@ -36,7 +36,7 @@ def main() -> None:
         loop="uvloop",
         http="httptools",
         ws="api.sockets.wire:Wire",
-        ws_max_size=FRAME_BYTES,
+        ws_max_size=LONGEST_FRAME,
         ws_per_message_deflate=False,  # a message would be compressed anew for each of thousands
         ws_ping_interval=PING_EVERY,
         ws_ping_timeout=PONG_WITHIN,

@@ -39,10 +39,12 @@ from api.routes import (
     voice,
 )
 from api.sockets import agent, connection
+from api.sockets.door import Door
 from api.sockets.room import Room
 from api.storable import only_storable
 from notilog import __version__, jobs
 from notilog import settings as schema
+from notilog.agents.settings import AgentsSettings
 from notilog.db.session import close_database, open_database
 from notilog.health import signs
 from notilog.logs import room
@@ -101,6 +103,8 @@ async def living(app: FastAPI) -> AsyncIterator[None]:
     jobs.bind(producer.send)
     app.state.log_publisher = open_log_publisher(settings)
     app.state.sockets = Room(settings)
+    of_agents = settings.section(AgentsSettings)
+    app.state.agents_door = Door(of_agents.sockets, most_waiting=of_agents.sockets_unknown)
     events_queue.open_telling(settings)
     # What is loaded by now stays: looking through it again with every collection is a waste.
     gc.collect()

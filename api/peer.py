@@ -1,8 +1,8 @@
 """Where a request comes from."""
 
-from fastapi import Request
+from starlette.requests import HTTPConnection
 
 
-def address_of(request: Request) -> str:
+def address_of(request: HTTPConnection) -> str:
     """The client's address; uvicorn has put a trusted proxy's word for it in place already."""
     return request.client.host if request.client else "unknown"

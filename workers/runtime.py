@@ -115,12 +115,14 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
 
 
 async def _close() -> None:
-    await events_queue.close_telling()
-    left = asyncio.all_tasks() - {asyncio.current_task()}
+    # What they told last is told after them.
+    telling = {task for task in asyncio.all_tasks() if task.get_name() == events_queue.TASK}
+    left = asyncio.all_tasks() - telling - {asyncio.current_task()}
     for task in left:
         task.cancel()
     if left:
         await asyncio.wait(left, timeout=PATIENCE)
+    await events_queue.close_telling()
     await close_database()
 
 

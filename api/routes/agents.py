@@ -6,7 +6,14 @@ from fastapi import APIRouter, Response
 
 from api.deps import Admin
 from api.errors import problems
-from api.schemas.agents import AgentAnswer, AgentChangeAnswer, AgentChanges, EnrolmentAnswer
+from api.schemas.agents import (
+    AgentAnswer,
+    AgentChangeAnswer,
+    AgentChanges,
+    AgentListed,
+    EnrolmentAnswer,
+    NewEnrolment,
+)
 from api.schemas.pages import Cursor, Limit, Page
 from api.versions import KnownVersions, tagged
 from notilog import clock
@@ -17,22 +24,23 @@ router = APIRouter(prefix="/agents", tags=["agents"])
 
 
 @router.post("/enrolments", status_code=201)
-async def make_enrolment(caller: Admin) -> EnrolmentAnswer:
+async def make_enrolment(caller: Admin, new: NewEnrolment | None = None) -> EnrolmentAnswer:
     """Make a code with which one agent is enrolled; it is good once, for minutes."""
+    project = None if new is None else new.project
     async with transaction() as tx:
-        made = await enrolment.allow(tx, caller, now=clock.now())
+        made = await enrolment.allow(tx, caller, project=project, now=clock.now())
     return EnrolmentAnswer.model_validate(made)
 
 
 @router.get("")
 async def list_agents(
     _: Admin, limit: Limit = 100, cursor: Cursor | None = None
-) -> Page[AgentAnswer]:
-    """The agents, newest first."""
+) -> Page[AgentListed]:
+    """The agents, newest first, without what their settings and last heartbeats say."""
     async with reading() as tx:
         rows, following = await registry.listing(tx, limit=limit, cursor=cursor)
     now = clock.now()
-    return Page(items=[AgentAnswer.of(row, now) for row in rows], next=following)
+    return Page(items=[AgentListed.of(row, now) for row in rows], next=following)
 
 
 @router.get("/{agent_id}", responses=problems(404))

@@ -13,11 +13,22 @@ from notilog.agents.tables import AgentRow
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 Login = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-_SAME = (
+_LISTED = (
     *("id", "name", "tell", "settings_version", "applied_version", "hostname", "program"),
-    *("system", "python", "heartbeat_at", "connected_node", "metrics", "checks", "spool", "files"),
+    *("system", "python", "heartbeat_at", "connected_node"),
     *("version", "created_at", "updated_at"),
 )
+_SAID = ("metrics", "checks", "spool", "files")
+
+
+class NewEnrolment(BaseModel):
+    """What the agent to be will be bound to."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    project: Name | None = Field(
+        None, description="the only one to which it may write", examples=["shop"]
+    )
 
 
 class EnrolmentAnswer(BaseModel):
@@ -55,8 +66,8 @@ class Refused(BaseModel):
     reason: str
 
 
-class AgentAnswer(BaseModel):
-    """An agent: how it is, and what its last heartbeat said."""
+class AgentListed(BaseModel):
+    """An agent among others."""
 
     id: UUID
     name: str
@@ -64,35 +75,53 @@ class AgentAnswer(BaseModel):
     heartbeat_at: datetime | None
     heartbeat_age: float | None = Field(description="seconds")
     tell: list[str]
-    settings: AgentSettings
+    failing: int = Field(description="checks that fail")
     settings_version: int
     applied_version: int | None = Field(description="the settings that it works by")
-    refusal: list[Refused] | None = Field(description="why it keeps to the settings before")
     hostname: str
     program: str = Field(description="its version of NotiLog")
     system: str
     python: str
     connected_node: str | None
-    metrics: dict[str, Any]
-    checks: list[dict[str, Any]]
-    spool: dict[str, Any]
-    files: list[dict[str, Any]]
     version: int
     created_at: datetime
     updated_at: datetime
 
     @classmethod
     def of(cls, row: AgentRow, now: datetime) -> Self:
+        return cls(**cls._fields(row, now))
+
+    @classmethod
+    def _fields(cls, row: AgentRow, now: datetime) -> dict[str, Any]:
         heard_at = row.heartbeat_at
         age = None if heard_at is None else max(0.0, (now - heard_at).total_seconds())
+        return {
+            "state": state_of(row, now),
+            "heartbeat_age": age,
+            "failing": sum(not check["ok"] for check in row.checks),
+            **{name: getattr(row, name) for name in _LISTED},
+        }
+
+
+class AgentAnswer(AgentListed):
+    """An agent: how it is, and what its last heartbeat said."""
+
+    settings: AgentSettings
+    refusal: list[Refused] | None = Field(description="why it keeps to the settings before")
+    metrics: dict[str, Any]
+    checks: list[dict[str, Any]]
+    spool: dict[str, Any]
+    files: list[dict[str, Any]]
+
+    @classmethod
+    def _fields(cls, row: AgentRow, now: datetime) -> dict[str, Any]:
         is_refused = row.refused_version == row.settings_version
-        return cls(
-            state=state_of(row, now),
-            heartbeat_age=age,
-            settings=AgentSettings.model_validate(row.settings),
-            refusal=[Refused(**one) for one in row.refusal or ()] if is_refused else None,
-            **{name: getattr(row, name) for name in _SAME},
-        )
+        return {
+            **super()._fields(row, now),
+            "settings": AgentSettings.model_validate(row.settings),
+            "refusal": [Refused(**one) for one in row.refusal or ()] if is_refused else None,
+            **{name: getattr(row, name) for name in _SAID},
+        }
 
 
 class AgentChangeAnswer(BaseModel):

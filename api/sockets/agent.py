@@ -10,14 +10,17 @@ import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from api.deps import caller_of
+from api.peer import address_of
 from api.sockets import frames
 from api.sockets.agent_session import Admitted, Session
+from api.sockets.door import Door, Full
 from api.sockets.frames import Closing
-from notilog import clock
+from notilog import clock, config
 from notilog.agents import connecting, enrolment
 from notilog.agents.protocol import PROTOCOL, Auth, BadFrame, Enrol, first_frame, told
 from notilog.db.session import transaction
 from notilog.errors import Conflict, Forbidden, Unauthenticated, Unavailable
+from notilog.logs.limits import LogsSettings
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +33,9 @@ async def serve(socket: WebSocket) -> None:
     """One connection of an agent, from its first frame until it is closed."""
     await socket.accept()
     try:
-        await _attend(socket)
+        await _attend(socket, socket.app.state.agents_door)
+    except Full as error:
+        await _close(socket, frames.TRY_LATER, str(error))
     except Closing as closing:
         log.info("agent_closed", code=closing.code, reason=closing.reason)
         await _close(socket, closing.code, closing.reason)
@@ -41,19 +46,12 @@ async def serve(socket: WebSocket) -> None:
         await _close(socket, frames.TRY_LATER, "a server that NotiLog needs does not answer")
 
 
-async def _attend(socket: WebSocket) -> None:
-    frame = await frames.received(socket, within=FIRST_WITHIN)
-    if isinstance(frame, bytes):
-        raise Closing(frames.MALFORMED, "the first frame must be text")
-    try:
-        first = first_frame(frame)
-    except BadFrame as error:
-        raise Closing(frames.MALFORMED, str(error)) from None
-    if first.protocol != PROTOCOL:
-        raise Closing(frames.MALFORMED, f"the protocol is {PROTOCOL}, not {first.protocol}")
-    admitted = await _admitted(socket, first)
+async def _attend(socket: WebSocket, door: Door) -> None:
+    with door.waiting(address_of(socket)):
+        first = await _first(socket)
+        admitted = await _admitted(socket, first)
     orders = admitted.orders
-    with structlog.contextvars.bound_contextvars(agent=str(admitted.agent_id)):
+    with door.inside(), structlog.contextvars.bound_contextvars(agent=str(admitted.agent_id)):
         log.info("agent_connected", program=first.agent.version)
         await frames.say(
             socket,
@@ -63,9 +61,29 @@ async def _attend(socket: WebSocket) -> None:
                 heartbeat_seconds=orders.heartbeat_seconds,
                 settings_version=orders.version,
                 settings=orders.settings,
+                limits=_limits(),
             ),
         )
         await Session(socket, admitted).run()
+
+
+async def _first(socket: WebSocket) -> Auth | Enrol:
+    frame = await frames.received(socket, within=FIRST_WITHIN)
+    if isinstance(frame, bytes):
+        raise Closing(frames.MALFORMED, "the first frame must be text")
+    try:
+        first = first_frame(frame)
+    except BadFrame as error:
+        raise Closing(frames.MALFORMED, str(error)) from None
+    if first.protocol != PROTOCOL:
+        raise Closing(frames.MALFORMED, f"the protocol is {PROTOCOL}, not {first.protocol}")
+    return first
+
+
+def _limits() -> dict[str, int]:
+    """How large a batch may be, so that agents cut theirs by it."""
+    limits = config.section(LogsSettings)
+    return {"batch_bytes": limits.batch_bytes, "batch_records": limits.batch_records}
 
 
 async def _admitted(socket: WebSocket, first: Auth | Enrol) -> Admitted:

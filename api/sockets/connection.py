@@ -1,9 +1,10 @@
 """One socket, from its first frame to its end; handlers never see it."""
 
 import asyncio
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable
+from contextlib import suppress
 from time import monotonic
-from typing import Any, Final, Literal
+from typing import Final, Literal
 from uuid import UUID
 
 import structlog
@@ -11,6 +12,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from api.browser import COOKIE, is_same_origin
 from api.deps import caller_of
+from api.peer import address_of
+from api.sockets.door import Full
 from api.sockets.handler import Handler
 from api.sockets.handlers import HANDLERS
 from api.sockets.outbox import Outbox
@@ -31,11 +34,9 @@ from notilog.realtime.protocol import (
     BURST,
     FRAMES_A_SECOND,
     FULL,
-    LONGEST_FRAME,
     MALFORMED,
     MOST_SUBSCRIPTIONS,
     SLOW,
-    TOO_LARGE,
     TOO_MANY_FRAMES,
     UNAUTHENTICATED,
     Answer,
@@ -56,57 +57,49 @@ from notilog.users.caller import Caller
 log = structlog.get_logger(__name__)
 
 UNAVAILABLE: Final = 1013
-_TOO_LARGE: Final = f"a frame may have {LONGEST_FRAME} bytes"
 
 
 async def serve(websocket: WebSocket) -> None:
     """Serve one socket; the route of the application."""
     room: Room = websocket.app.state.sockets
     await websocket.accept()
-    if room.count >= room.settings.most:
-        await websocket.close(FULL, "this node has as many sockets as it may; try again later")
-        return
-    room.count += 1
-    try:
+    with suppress(WebSocketDisconnect):  # they may go while something is said to them
         await _served(websocket, room)
-    except WebSocketDisconnect:
-        pass  # they have gone while something was said to them
-    finally:
-        room.count -= 1
 
 
 async def _served(websocket: WebSocket, room: Room) -> None:
     try:
-        async with asyncio.timeout(room.settings.auth_within):
-            asked = await _first(websocket)
+        with room.door.waiting(address_of(websocket)):
+            asked = await _first(websocket, within=room.settings.auth_within)
             if asked is None:
                 return
             secret = _presented(websocket, asked)
             caller = await caller_of(secret)
+        with room.door.inside():
+            connection = Connection(websocket, room, caller=caller, secret=secret)
+            await connection.serve(Welcome(id=asked.id, login=caller.login, node=room.node))
     except TimeoutError:
         await websocket.close(UNAUTHENTICATED, "the first frame did not come in time")
+    except Full as error:
+        await websocket.close(FULL, str(error))
     except Invalid as error:
         await _turned_away(websocket, error, MALFORMED)
     except (Unauthenticated, Forbidden) as error:
         await _turned_away(websocket, error, UNAUTHENTICATED)
     except NotilogError as error:
         await _turned_away(websocket, error, UNAVAILABLE)
-    else:
-        connection = Connection(websocket, room, caller=caller, secret=secret)
-        await connection.serve(Welcome(id=asked.id, login=caller.login, node=room.node))
 
 
-async def _first(websocket: WebSocket) -> Auth | None:
-    """The first frame, which says who comes; None when they have gone or are sent away.
+async def _first(websocket: WebSocket, *, within: float) -> Auth | None:
+    """The first frame, which says who comes; None when they have gone.
 
     Raises:
         Invalid: it is none.
+        TimeoutError: it did not come within so many seconds.
     """
-    message = await websocket.receive()
+    async with asyncio.timeout(within):
+        message = await websocket.receive()
     if message["type"] == "websocket.disconnect":
-        return None
-    if _is_too_large(message):
-        await websocket.close(TOO_LARGE, _TOO_LARGE)
         return None
     asked: Auth = decoded(_text(message), Auth)
     if asked.type != "auth":
@@ -128,12 +121,6 @@ def _presented(websocket: WebSocket, asked: Auth) -> str:
 async def _turned_away(websocket: WebSocket, error: NotilogError, code: int) -> None:
     await websocket.send_text(encoded(refusal(error, id=None)))
     await websocket.close(code, str(error))
-
-
-def _is_too_large(message: MutableMapping[str, Any]) -> bool:
-    """The server takes larger ones from agents."""
-    sent = message.get("text") or ""
-    return len(sent) > LONGEST_FRAME or len(sent.encode()) > LONGEST_FRAME
 
 
 def _text(message: object) -> str:
@@ -177,9 +164,6 @@ class Connection:
                     break
                 if not self._is_allowed():
                     self.end(TOO_MANY_FRAMES, f"more than {FRAMES_A_SECOND} frames a second")
-                    break
-                if _is_too_large(message):
-                    self.end(TOO_LARGE, _TOO_LARGE)
                     break
                 await self._answer(message)
         finally:

@@ -3,8 +3,12 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from notilog.realtime.settings import SocketsSettings
+
+PATIENCE: Final = 20.0
+"""Seconds that a peer may read nothing of what it asked for."""
 
 
 class Outbox:
@@ -37,10 +41,15 @@ class Outbox:
         self._add(text)
 
     async def put(self, text: str) -> None:
-        """Take a frame when there is room; once it is closed, forget it."""
-        while not self._closed and self._is_full(text):
-            self._room.clear()
-            await self._room.wait()
+        """Take a frame when there is room, unless there is none for long; forget it when closed."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not self._closed and self._is_full(text):
+                    self._room.clear()
+                    await self._room.wait()
+        except TimeoutError:
+            self.close()
+            self._too_slow()
         if not self._closed:
             self._add(text)
 

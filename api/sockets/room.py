@@ -15,6 +15,7 @@ from uuid import UUID
 import structlog
 
 from api.deps import caller_of
+from api.sockets.door import Door
 from notilog.config import Settings
 from notilog.errors import Unauthenticated, Unavailable
 from notilog.realtime import presence
@@ -25,6 +26,8 @@ from notilog.users.caller import Caller
 
 log = structlog.get_logger(__name__)
 
+AT_ONCE: Final = 8
+"""Tokens that are looked at at the same time."""
 TICK: Final = 1.0
 """Seconds until it is known that somebody has come."""
 
@@ -46,7 +49,7 @@ class Room:
         self.settings = settings.section(SocketsSettings)
         self.fanout = Fanout(settings.core.redis_url.get_secret_value())
         self.node = f"{socket.gethostname()}:{os.getpid()}"
-        self.count = 0
+        self.door = Door(self.settings.most, most_waiting=self.settings.unknown)
         self._open: dict[Open, None] = {}
         self._come: set[UUID] = set()
         self._tasks = [
@@ -96,18 +99,29 @@ class Room:
         for opened in self._open:
             holders.setdefault(opened.secret, []).append(opened)
         self._come |= {opened.caller.user_id for opened in self._open}
-        for secret, sockets in holders.items():
-            try:
-                caller = await caller_of(secret)
-            except Unauthenticated:
-                _end(sockets, "this session or token is not valid any more")
-            except Unavailable:
-                return  # nobody can sign in anew either
-            else:
-                _end(
-                    [one for one in sockets if _rights(one.caller) != _rights(caller)],
-                    "what this session or token may has changed; sign in again",
-                )
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def look_at(secret: str, sockets: list[Open]) -> None:
+            async with gate:
+                await _end_what_may_not(secret, sockets)
+
+        async with asyncio.TaskGroup() as group:
+            for secret, sockets in holders.items():
+                group.create_task(look_at(secret, sockets))
+
+
+async def _end_what_may_not(secret: str, sockets: list[Open]) -> None:
+    try:
+        caller = await caller_of(secret)
+    except Unauthenticated:
+        _end(sockets, "this session or token is not valid any more")
+    except Unavailable:
+        return  # nobody can sign in anew either
+    else:
+        _end(
+            [one for one in sockets if _rights(one.caller) != _rights(caller)],
+            "what this session or token may has changed; sign in again",
+        )
 
 
 def _rights(caller: Caller) -> tuple[Any, ...]:

@@ -16,10 +16,11 @@ _NEVER: Final = 2**62
 
 @dataclass(frozen=True, slots=True)
 class Gathering:
-    """When a batch is full: so many records, or so many seconds after its first one."""
+    """When a batch is full: so many records or bytes, or so many seconds after its first one."""
 
     records: int = 1000
     seconds: float = 1.0
+    bytes: int = BATCH_BYTES
 
 
 class Backlog:
@@ -80,7 +81,7 @@ class Backlog:
             size = 0
             while self._lines and len(lines) < self._gathering.records:
                 size += len(self._lines[0]) + 1
-                if size > BATCH_BYTES:
+                if size > self._gathering.bytes:
                     break
                 lines.append(self._lines.popleft())
                 self._bytes -= len(lines[-1])
@@ -128,5 +129,5 @@ class Backlog:
             return self._due(records)
 
     def _due(self, records: int) -> bool:
-        full = len(self._lines) >= records or self._bytes >= BATCH_BYTES
+        full = len(self._lines) >= records or self._bytes >= self._gathering.bytes
         return full or self._hurried or self._closing

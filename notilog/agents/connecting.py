@@ -1,8 +1,8 @@
 """Agents as they connect: who one is, what its heartbeats say, and whether it may stay."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from notilog import config
 from notilog.agents.health import Change
-from notilog.agents.history import remember
+from notilog.agents.history import changed_since, remember
 from notilog.agents.protocol import About, Heartbeat, SettingsRefused
 from notilog.agents.settings import AgentsSettings
 from notilog.agents.settings_schema import AgentSettings
@@ -23,6 +23,8 @@ from notilog.users.caller import Caller
 from notilog.users.tables import TokenRow
 
 Fate = Literal["stays", "superseded", "revoked", "deleted"]
+VERSIONS_APART: Final = timedelta(minutes=1)
+"""A change of an agent's version sooner than this after another is not remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,9 @@ async def connected(
     row = await tx.scalar(
         select(AgentRow).where(AgentRow.token_id == token_id).with_for_update()
     ) or await added(tx, about, owner=caller.user_id, token_id=token_id, now=now)
-    if row.program != about.version:
+    if row.program != about.version and not await changed_since(
+        tx, row.id, what="version", since=now - VERSIONS_APART
+    ):
         change = Change("version", "", row.program, about.version, is_told=False)
         remember(tx, row.id, [change], now=now)
     row.hostname, row.program = about.name, about.version

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from notilog import config, cursors
-from notilog.agents.health import Change
+from notilog.agents.health import Change, What
 from notilog.agents.settings import AgentsSettings
 from notilog.agents.tables import AgentChangeRow, EnrolmentRow
 
@@ -28,6 +28,16 @@ def remember(tx: AsyncSession, agent_id: UUID, changes: Iterable[Change], *, now
         )
         for change in changes
     )
+
+
+async def changed_since(tx: AsyncSession, agent_id: UUID, *, what: What, since: datetime) -> bool:
+    """Whether a change of this kind was written down since an instant."""
+    found = select(AgentChangeRow.id).where(
+        AgentChangeRow.agent_id == agent_id,
+        AgentChangeRow.what == what,
+        AgentChangeRow.at > since,
+    )
+    return bool(await tx.scalar(select(found.exists())))
 
 
 async def listing(

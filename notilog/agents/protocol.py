@@ -9,6 +9,8 @@ import msgspec
 PROTOCOL: Final = 1
 FRAME_BYTES: Final = 2 * 2**20
 """Bytes of a frame of an agent's."""
+TEXT_BYTES: Final = 64 * 1024
+"""Bytes of a frame that is not a batch."""
 BATCH_ID_BYTES: Final = 16
 REJECTED_SHOWN: Final = 200
 """Rejected records that an answer names at most: it must fit into a frame of 256 KiB."""
@@ -57,7 +59,7 @@ class Metrics(msgspec.Struct, frozen=True):
     load1: float | None = None
     memory: Share | None = None
     swap: Share | None = None
-    disk: Annotated[dict[Long, Share], msgspec.Meta(max_length=200)] = {}
+    disk: Annotated[dict[Short, Share], msgspec.Meta(max_length=50)] = {}
     boot_time: AwareTime | None = None
     processes: Count | None = None
 
@@ -68,7 +70,7 @@ class CheckResult(msgspec.Struct, frozen=True):
     name: Short
     kind: Short
     ok: bool
-    detail: Long = ""
+    detail: Short = ""
     since: AwareTime | None = None
 
 
@@ -94,9 +96,9 @@ class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
     at: AwareTime
     settings_version: Count | None = None
     metrics: Metrics = Metrics()
-    checks: Annotated[list[CheckResult], msgspec.Meta(max_length=500)] = []
+    checks: Annotated[list[CheckResult], msgspec.Meta(max_length=200)] = []
     spool: Spool = Spool()
-    files: Annotated[list[FileProgress], msgspec.Meta(max_length=2_000)] = []
+    files: Annotated[list[FileProgress], msgspec.Meta(max_length=200)] = []
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -140,6 +142,8 @@ def later_frame(text: str) -> Later:
 
 
 def _decoded(decoder: msgspec.json.Decoder[FrameT], text: str) -> FrameT:
+    if len(text) > TEXT_BYTES or len(text.encode(errors="replace")) > TEXT_BYTES:
+        raise BadFrame(f"a text frame may have {TEXT_BYTES} bytes")
     try:
         frame = decoder.decode(text)
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:

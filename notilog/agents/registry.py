@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
 
 from notilog import config, cursors
 from notilog.agents import health
@@ -43,12 +44,18 @@ def state_of(row: AgentRow, now: datetime) -> State:
 async def listing(
     tx: AsyncSession, *, limit: int, cursor: str | None = None
 ) -> tuple[list[AgentRow], str | None]:
-    """The agents, newest first, and the cursor of the next page.
+    """The agents without the most of what they said, newest first, and the next page's cursor.
 
     Raises:
         Invalid: the cursor was not given out by this list.
     """
-    statement = select(AgentRow).order_by(AgentRow.id.desc()).limit(limit + 1)
+    unread = (AgentRow.metrics, AgentRow.files, AgentRow.spool, AgentRow.refusal)
+    statement = (
+        select(AgentRow)
+        .options(*(defer(column, raiseload=True) for column in unread))
+        .order_by(AgentRow.id.desc())
+        .limit(limit + 1)
+    )
     if cursor is not None:
         statement = statement.where(AgentRow.id < cursors.key(cursor))
     found = list(await tx.scalars(statement))

@@ -29,3 +29,9 @@ class AgentsSettings(Section):
         15.0, gt=0, le=1_440, description="minutes for which a code to enrol is good"
     )
     most: int = Field(10_000, ge=1, le=1_000_000, description="agents there may be in all")
+    sockets: int = Field(
+        2_000, ge=1, le=100_000, description="agents connected to one process of the API at most"
+    )
+    sockets_unknown: int = Field(
+        200, ge=1, le=100_000, description="of these, that have not said yet who they are"
+    )

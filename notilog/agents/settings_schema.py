@@ -19,6 +19,8 @@ Place = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 LARGEST: Final = 200_000
 """Bytes of JSON: they must fit into a frame of 256 KiB."""
+LARGEST_NAMES: Final = 20_000
+"""Bytes of the names of all checks: every heartbeat has them, and may have 64 KiB."""
 EXAMPLE: dict[str, Any] = {
     "files": [{"path": "/var/log/nginx/*.log", "project": "web", "module": "nginx"}],
     "journald": {"project": "host", "units": ["ssh.service"]},
@@ -126,4 +128,6 @@ class AgentSettings(Part):
         twice = {name for name in names if names.count(name) > 1}
         if twice:
             raise ValueError(f"have the same name: {', '.join(sorted(twice))}")
+        if sum(len(name.encode()) for name in names) > LARGEST_NAMES:
+            raise ValueError(f"have names of more than {LARGEST_NAMES} bytes together")
         return value

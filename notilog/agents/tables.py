@@ -95,6 +95,8 @@ class EnrolmentRow(Row):
 
     code_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     made_by: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    project: Mapped[str | None]
+    """The only one that the agent may write to."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime] = mapped_column(index=True)
     used_at: Mapped[datetime | None]

@@ -64,8 +64,9 @@ def seen_of(row: AgentRow, now: datetime) -> Seen:
 
 
 def results_of(row: AgentRow) -> dict[str, bool]:
-    """By its name, whether each check went well."""
-    return {check["name"]: check["ok"] for check in row.checks}
+    """By its name, whether each check went well that the agent was told to run."""
+    wanted = {check["name"] for check in row.settings["checks"]}
+    return {check["name"]: check["ok"] for check in row.checks if check["name"] in wanted}
 
 
 async def _changed(now: datetime) -> list[UUID]:

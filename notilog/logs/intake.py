@@ -2,11 +2,11 @@
 
 import hashlib
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -51,6 +51,7 @@ def accept(
     project: str | None = None,
     keep_old: bool = False,
     floor: int = room.EVERYTHING,
+    stamp: Mapping[str, Any] | None = None,
 ) -> Batch:
     """Check every record and make the batch of the good ones; the others are its ``rejects``.
 
@@ -61,13 +62,16 @@ def accept(
         project: the only project that the sender may write to.
         keep_old: keep the time of records that are older than their project's retention.
         floor: the lowest level that is taken.
+        stamp: attributes that every record gets, whatever it says of them itself.
 
     Raises:
         Invalid: no record at all, not JSON, or an encoding or type that is not understood.
         TooLarge: more records or bytes than one batch may have.
     """
     limits = config.section(LogsSettings)
-    packer = Packer(limits, arrival=now, project=project, keep_old=keep_old, floor=floor)
+    packer = Packer(
+        limits, arrival=now, project=project, keep_old=keep_old, floor=floor, stamp=stamp
+    )
     return _packed(sent, packer, batch_id or uuid7())
 
 

@@ -5,7 +5,7 @@ third less than text, needs no escapes, and spares the worker all work per recor
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -66,6 +66,7 @@ class Packer:
         project: the only project that records may belong to.
         keep_old: keep times that are older than the retention.
         floor: the lowest level that is taken.
+        stamp: attributes that every record gets, whatever it says of them itself.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Packer:
         project: str | None = None,
         keep_old: bool = False,
         floor: int = 0,
+        stamp: Mapping[str, Any] | None = None,
     ) -> None:
         self._longest = limits.message_bytes
         self._largest_attrs = limits.attrs_bytes
@@ -83,6 +85,7 @@ class Packer:
         self._kept = _Kept(limits, self._arrival, keep_old=keep_old)
         self._project = project
         self._floor = floor
+        self._stamp = stamp
         self._origins: dict[tuple[str | int, str, str], bytes] = {}
         self._sources: dict[tuple[str | None, ...], bytes] = {}
         # One UUIDv7 for all: the records count on from it, in the order in which they were sent.
@@ -116,6 +119,8 @@ class Packer:
                 self._arrival,
                 {**(attrs or {}), ORIGINAL_TS: record.ts and record.ts.isoformat()},
             )
+        if self._stamp is not None:
+            attrs = {**(attrs or {}), **self._stamp}
         if key is None:
             upper = self._upper
             lower = self._lower = self._lower + 1

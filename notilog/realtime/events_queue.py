@@ -1,12 +1,14 @@
 """Telling those who listen what has just happened, after the transaction in which it did.
 
-Nobody waits for it and nothing fails by it: what is told is in the database anyway. A message that
-Redis did not take leaves a gap, which those who listen are told of.
+Nothing fails by it: what is told is in the database anyway. A message that Redis did not take
+leaves a gap, which those who listen are told of. So does one whose process was killed after the
+commit: it was announced before.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,6 +17,7 @@ import structlog
 from redis.exceptions import RedisError
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.util import await_
 
 from notilog import config
 from notilog.config import Settings
@@ -27,6 +30,12 @@ log = structlog.get_logger(__name__)
 
 PAUSE: Final = 0.5
 """Seconds between two looks whether Redis is back."""
+ANNOUNCED_WITHIN: Final = 0.5
+"""Seconds that a commit may wait for Redis."""
+TASK: Final = "telling"
+"""How the tasks are called that tell."""
+LAST_WORDS: Final = 1.0
+"""Seconds in which what has been committed is told when the process stops."""
 MOST_WAITING: Final = 1000
 """Tellings on their way at once; further ones leave a gap, so that an outage costs no memory."""
 
@@ -38,6 +47,15 @@ class Notice(msgspec.Struct, frozen=True):
 
     data: Any
     to: tuple[UUID, ...] = ()
+
+
+@dataclass(slots=True)
+class _Told:
+    """Notices of a topic, and that they were announced."""
+
+    topic: str
+    notices: "Notices | Asking"
+    announced: str | None = None
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -62,7 +80,7 @@ def open_telling(settings: Settings) -> None:
 
 
 async def close_telling() -> None:
-    """End it; what is on its way and not told yet is forgotten."""
+    """End it; what is on its way gets a moment to be told."""
     global _teller
     teller, _teller = _teller, None
     if teller is not None:
@@ -73,11 +91,12 @@ def tell(tx: AsyncSession, topic: str, notices: Notices | Asking) -> None:
     """Tell the topic's listeners of this once the transaction has committed."""
     if _teller is None or not notices:
         return
-    waiting: list[tuple[str, Notices | Asking]] | None = tx.info.get(_TELLING)
+    waiting: list[_Told] | None = tx.info.get(_TELLING)
     if waiting is None:
         waiting = tx.info[_TELLING] = []
+        event.listen(tx.sync_session, "before_commit", lambda _: await_(_announce(tx)), once=True)
         event.listen(tx.sync_session, "after_commit", lambda _: _send(tx), once=True)
-    waiting.append((topic, notices))
+    waiting.append(_Told(topic, notices))
 
 
 def heard(published: Published) -> list[Heard]:
@@ -92,12 +111,21 @@ def heard(published: Published) -> list[Heard]:
         raise ValueError(str(error)) from error
 
 
+async def _announce(tx: AsyncSession) -> None:
+    try:
+        for topic, told in {told.topic: told for told in tx.info.get(_TELLING, ())}.items():
+            if _teller is not None:
+                told.announced = await _teller.announce(topic)
+    except Exception:
+        log.exception("not_announced")  # the transaction is not to fail by this
+
+
 def _send(tx: AsyncSession) -> None:
     waiting = tx.info.pop(_TELLING, ())
     try:
         if _teller is not None:
-            for topic, notices in waiting:
-                _teller.send(topic, notices)
+            for told in waiting:
+                _teller.send(told)
     except Exception:
         log.exception("not_told")  # the transaction has committed, and is not to fail by this
 
@@ -109,14 +137,19 @@ class _Teller:
         self._client = topics.connect(url)
         self._topics: dict[str, _Topic] = {}
 
-    def send(self, topic: str, notices: Notices | Asking) -> None:
-        if topic not in self._topics:
-            self._topics[topic] = _Topic(self._client, topic)
-        self._topics[topic].add(notices)
+    async def announce(self, topic: str) -> str | None:
+        return await self._topic(topic).announce()
+
+    def send(self, told: "_Told") -> None:
+        self._topic(told.topic).add(told)
+
+    def _topic(self, name: str) -> "_Topic":
+        if name not in self._topics:
+            self._topics[name] = _Topic(self._client, name)
+        return self._topics[name]
 
     async def close(self) -> None:
-        for topic in self._topics.values():
-            await topic.close()
+        await asyncio.gather(*(topic.close() for topic in self._topics.values()))
         with suppress(RedisError, OSError):
             await self._client.aclose()
 
@@ -129,20 +162,34 @@ class _Topic:
         self._name = name
         self._interest = Interest(client, name)
         self._keep = config.section(SocketsSettings).keep
-        self._waiting: list[Notices | Asking] = []
+        self._waiting: list[_Told] = []
+        self._announced: list[str] = []
         self._gap = False
         self._task: asyncio.Task[None] | None = None
 
-    def add(self, notices: Notices | Asking) -> None:
+    async def announce(self) -> str | None:
+        """What to publish the next message with, if anybody listens; waits for Redis no longer."""
+        if self._gap:  # there will be one anyway
+            return None
+        try:
+            async with asyncio.timeout(ANNOUNCED_WITHIN):
+                if await self._interest.there():
+                    return await topics.announce(self._client, self._name)
+        except (Unavailable, TimeoutError) as error:
+            self._lost(error)
+        return None
+
+    def add(self, told: "_Told") -> None:
         if len(self._waiting) < MOST_WAITING:
-            self._waiting.append(notices)
+            self._waiting.append(told)
         else:
             self._gap = True
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._tell_all())
+            self._task = asyncio.create_task(self._tell_all(), name=TASK)
 
     async def close(self) -> None:
         if self._task is not None:
+            await asyncio.wait({self._task}, timeout=LAST_WORDS)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
@@ -161,17 +208,27 @@ class _Topic:
                 self._gap = True
                 await asyncio.sleep(PAUSE)
 
-    def _lost(self, error: Unavailable) -> None:
+    def _lost(self, error: Exception) -> None:
         if not self._gap:
-            log.warning("not_told", topic=self._name, reason=str(error))
+            reason = str(error) or "Redis gives no answer"
+            log.warning("not_told", topic=self._name, reason=reason)
         self._gap = True
 
-    async def _publish(self, waiting: Sequence[Notices | Asking]) -> None:
+    async def _publish(self, waiting: Sequence["_Told"]) -> None:
         found: list[Notice] = []
-        for notices in waiting:
-            found += await notices() if callable(notices) else notices
+        for told in waiting:
+            found += await told.notices() if callable(told.notices) else told.notices
+        self._announced += [told.announced for told in waiting if told.announced is not None]
         payload = msgspec.json.encode(found) if found else b""
         if found or self._gap:
             await topics.publish(
-                self._client, self._name, payload, keep=self._keep, after_gap=self._gap
+                self._client,
+                self._name,
+                payload,
+                keep=self._keep,
+                after_gap=self._gap,
+                announced=self._announced,
             )
+        elif self._announced:
+            await topics.withdraw(self._client, self._name, self._announced)
+        self._announced = []

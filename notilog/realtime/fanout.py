@@ -19,6 +19,7 @@ from notilog import clock
 from notilog.errors import Invalid, Unavailable
 from notilog.realtime import topics
 from notilog.realtime.messages import Encoded, Part, Shape, Wants
+from notilog.realtime.newest import Newest
 from notilog.realtime.protocol import Answer, Gap, Reached, encoded
 from notilog.realtime.topics import Client, Place, Published
 
@@ -91,8 +92,8 @@ class Subscription:
         recovered = False
         if after is not None and after.epoch == self.feed.place.epoch:
             # Redis knows the newest offset, which another node may have told before this one did.
-            news = await topics.read(self.feed.client, self.feed.shape.topic, after, wait=0)
-            recovered = not news.lost
+            is_known = after.offset == self.feed.place.offset
+            recovered = is_known or await self.feed.behind(after) is not None
         self._place = after if after is not None and recovered else self.feed.place
         if not recovered:
             self._gap = False  # it begins here, and what came before is not asked for
@@ -126,18 +127,14 @@ class Subscription:
         await self._reader.put(encoded(self._at_place(Reached, self._place, reached)))
 
     async def _give_missed(self) -> None:
-        topic = self.feed.shape.topic
-        news = await topics.read(self.feed.client, topic, self._place, wait=0)
-        if news.lost or not news.messages:
+        message = await self.feed.behind(self._place)
+        if message is None:
             self._gap = True
             return
-        for published in news.messages:
-            place = Place(news.place.epoch, published.offset)
-            message = await self.feed.taken_apart(published, place)
-            frame = message.frame(self._opening, self._wants)
-            if frame is not None:
-                await self._reader.put(frame)
-        self._place = news.place
+        frame = message.frame(self._opening, self._wants)
+        if frame is not None:
+            await self._reader.put(frame)
+        self._place = Place(self._place.epoch, message.offset)
 
     def _say_gap(self, place: Place) -> None:
         self._place = place
@@ -156,6 +153,8 @@ class Feed:
         self.shape = shape
         self.place = Place("", 0)
         self.subscriptions: dict[Subscription, None] = {}
+        self._newest = Newest()
+        self._reading = asyncio.Lock()
         self._started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._run())
 
@@ -171,8 +170,25 @@ class Feed:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
-    async def taken_apart(self, published: Published, place: Place) -> Encoded:
-        at = clock.now()
+    async def behind(self, place: Place) -> Encoded | None:
+        """The message behind a place, taken apart once for all who ask; None if it is lost.
+
+        Raises:
+            Unavailable: Redis does not answer.
+        """
+        async with self._reading:
+            message = self._newest.get(place.epoch, place.offset + 1)
+            if message is None:
+                news = await topics.read(self.client, self.shape.topic, place, wait=0)
+                if news.lost:
+                    return None
+                for published in news.messages:
+                    found = await self._taken_apart(published, news.place.epoch)
+                    message = message or found
+            return message
+
+    async def _taken_apart(self, published: Published, epoch: str) -> Encoded:
+        at, place = clock.now(), Place(epoch, published.offset)
         try:
             if len(published.payload) < LARGE:
                 parts = self.shape.parts(published)
@@ -181,7 +197,9 @@ class Feed:
         except ValueError:
             log.warning("message_damaged", topic=self.shape.topic, exc_info=True)
             parts = ()
-        return Encoded(self.shape.topic, place, at, parts)
+        message = Encoded(self.shape.topic, place, at, parts)
+        self._newest.keep(epoch, message, size=len(published.payload))
+        return message
 
     async def _run(self) -> None:
         try:
@@ -209,10 +227,7 @@ class Feed:
         """Read what comes next; after an outage publishers may have failed, so there is a gap."""
         wait = 0 if away else WAIT
         news = await topics.read(self.client, self.shape.topic, self.place, wait=wait)
-        messages = [
-            await self.taken_apart(one, Place(news.place.epoch, one.offset))
-            for one in news.messages
-        ]
+        messages = [await self._taken_apart(one, news.place.epoch) for one in news.messages]
         if news.lost or away:
             self.place = Place(news.place.epoch, messages[0].offset - 1) if messages else news.place
             for one in tuple(self.subscriptions):

@@ -13,6 +13,9 @@ class SocketsSettings(Section):
     section: ClassVar[str] = "sockets"
 
     most: int = Field(10_000, ge=1, le=1_000_000, description="sockets of one process")
+    unknown: int = Field(
+        1_000, ge=1, le=1_000_000, description="sockets on top of those that have not signed in yet"
+    )
     queue: int = Field(
         256, ge=4, le=100_000, description="messages that wait for a reader before it is too slow"
     )
@@ -26,5 +29,8 @@ class SocketsSettings(Section):
         20.0, gt=0, le=60, description="seconds between two looks whether a token is still valid"
     )
     keep: int = Field(
-        1000, ge=1, le=100_000, description="newest messages of a topic that Redis keeps"
+        1000,
+        ge=1,
+        le=100_000,
+        description="newest messages that Redis keeps of each topic but logs",
     )

@@ -6,11 +6,11 @@ that was wiped, and a time in which nobody listened, end the topic's epoch.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from secrets import token_hex
-from time import monotonic
+from time import monotonic, time
 from typing import Any, Final, cast
 
 import redis.asyncio as redis
@@ -27,6 +27,9 @@ STALE: Final = 0.25
 LISTENS_FOR: Final = 60
 """Seconds after its last `read` for which a reader counts as one that listens."""
 
+ANNOUNCED_FOR: Final = 30.0
+"""Seconds; by the clocks of the machines, which must agree about as well."""
+
 _ANSWER_WITHIN: Final = 5.0
 _LONGEST_WAIT: Final = 2.0
 _KEPT_FOR: Final = 900
@@ -36,26 +39,39 @@ _PAYLOAD: Final = b"payload"
 _EPOCH: Final = b"epoch"
 _Entry = tuple[bytes, dict[bytes, bytes]]
 
-# KEYS: stream, epoch. ARGV: a new epoch, most entries, seconds for each key, how far the offset
-# moves, then the fields. Offsets have no holes, so that a reader can tell what it has missed.
+# KEYS: stream, epoch, announced. ARGV: a new epoch, most entries, seconds for the first two keys,
+# how far the offset moves, how many announcements this is the message of, these, then the fields.
+# Offsets have no holes, so that a reader can tell what it has missed.
 _PUBLISH: Final = """
 if redis.call('HSETNX', KEYS[2], 'epoch', ARGV[1]) == 1 then
   redis.call('DEL', KEYS[1])
 end
 local epoch = redis.call('HGET', KEYS[2], 'epoch')
 local place = redis.call('HINCRBY', KEYS[2], 'offset', ARGV[5]) .. '-0'
-redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], place, 'epoch', epoch, unpack(ARGV, 6))
+local fields = 7 + ARGV[6]
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], place, 'epoch', epoch, unpack(ARGV, fields))
+if fields > 7 then
+  redis.call('ZREM', KEYS[3], unpack(ARGV, 7, fields - 1))
+end
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 redis.call('EXPIRE', KEYS[2], ARGV[4])
 return redis.call('HGET', KEYS[2], 'offset')
 """
-# KEYS: readers, epoch, stream. ARGV: a new epoch, seconds for the first two keys. While nobody was
-# known to listen nothing was published, so the first who does begins an epoch.
+# KEYS: readers, epoch, stream, announced. ARGV: a new epoch, seconds for the first two keys, the
+# epoch and the offset that a reader knows, and an instant. While nobody was known to listen nothing
+# was published, so the first who does begins an epoch; so does a reader who knows more than Redis,
+# which was set back. What was announced before the instant and never came makes a hole.
 _LISTEN: Final = """
 local fresh = redis.call('SET', KEYS[1], 1, 'NX', 'EX', ARGV[2])
-if fresh or redis.call('EXISTS', KEYS[2]) == 0 then
+local known = redis.call('HMGET', KEYS[2], 'epoch', 'offset')
+if fresh or not known[1]
+    or (known[1] == ARGV[4] and tonumber(known[2]) < tonumber(ARGV[5])) then
   redis.call('DEL', KEYS[2], KEYS[3])
   redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 'offset', 0)
+end
+local missed = redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', ARGV[6])
+if missed > 0 then
+  redis.call('HINCRBY', KEYS[2], 'offset', 1)
 end
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 redis.call('EXPIRE', KEYS[2], ARGV[3])
@@ -69,6 +85,9 @@ class Place:
 
     epoch: str
     offset: int
+
+
+_NOWHERE: Final = Place("", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +125,31 @@ def connect(url: str) -> Client:
     )
 
 
+async def announce(client: Client, topic: str) -> str:
+    """Say that a message will come; returns what to publish it with.
+
+    When it has not come within `ANNOUNCED_FOR` seconds, since its publisher was killed, readers see
+    that something is lost.
+
+    Raises:
+        Unavailable: Redis does not answer.
+    """
+    announced = token_hex(8)
+    async with _answered("publish", topic):
+        await client.zadd(_announced(topic), {announced: time()})
+    return announced
+
+
+async def withdraw(client: Client, topic: str, announced: Sequence[str]) -> None:
+    """Say that no message will come after all.
+
+    Raises:
+        Unavailable: Redis does not answer.
+    """
+    async with _answered("publish", topic):
+        await client.zrem(_announced(topic), *announced)
+
+
 async def publish(
     client: Client,
     topic: str,
@@ -114,6 +158,7 @@ async def publish(
     about: Mapping[str, str] | None = None,
     keep: int,
     after_gap: bool = False,
+    announced: Sequence[str] = (),
 ) -> int:
     """Append a message; returns its offset.
 
@@ -124,6 +169,7 @@ async def publish(
         about: what a reader must know of the payload to read it.
         keep: about how many messages the topic remembers.
         after_gap: a message before this one could not be published; readers will see ``lost``.
+        announced: the announcements, of `announce`, whose message this is.
 
     Raises:
         Unavailable: Redis did not take it.
@@ -133,9 +179,10 @@ async def publish(
         fields += [name, value]
     step = 2 if after_gap else 1
     limits = (keep, _KEPT_FOR, _EPOCH_FOR, step)
-    keys = (_stream(topic), _epoch(topic))
+    facts: list[str | bytes | int] = [token_hex(8), *limits, len(announced), *announced]
+    keys = (_stream(topic), _epoch(topic), _announced(topic))
     async with _answered("publish", topic):
-        return int(await _asked(client.eval(_PUBLISH, 2, *keys, token_hex(8), *limits, *fields)))
+        return int(await _asked(client.eval(_PUBLISH, 3, *keys, *facts, *fields)))
 
 
 async def start(client: Client, topic: str) -> Place:
@@ -147,7 +194,7 @@ async def start(client: Client, topic: str) -> Place:
     Raises:
         Unavailable: Redis does not answer.
     """
-    return await _heard(client, topic, *await _listen(client, topic))
+    return await _heard(client, topic, *await _listen(client, topic, _NOWHERE))
 
 
 async def read(client: Client, topic: str, after: Place, *, wait: float) -> News:
@@ -165,7 +212,7 @@ async def read(client: Client, topic: str, after: Place, *, wait: float) -> News
     Raises:
         Unavailable: Redis does not answer.
     """
-    unheard, newest = await _listen(client, topic)
+    unheard, newest = await _listen(client, topic, after)
     if unheard or newest.epoch != after.epoch or newest.offset < after.offset:
         return News((), await _heard(client, topic, unheard, newest), lost=True)
     entries = await _behind(client, topic, after.offset, wait=min(wait, _LONGEST_WAIT))
@@ -203,12 +250,13 @@ class Interest:
             return self._known
 
 
-async def _listen(client: Client, topic: str) -> tuple[bool, Place]:
+async def _listen(client: Client, topic: str, known: Place) -> tuple[bool, Place]:
     """Say that somebody listens; whether nobody did before, and the place of the newest message."""
-    keys = (_readers(topic), _epoch(topic), _stream(topic))
-    seconds = (LISTENS_FOR, _EPOCH_FOR)
+    keys = (_readers(topic), _epoch(topic), _stream(topic), _announced(topic))
+    overdue = time() - ANNOUNCED_FOR
+    facts = (token_hex(8), LISTENS_FOR, _EPOCH_FOR, known.epoch, known.offset, overdue)
     async with _answered("read", topic):
-        answer = await _asked(client.eval(_LISTEN, 3, *keys, token_hex(8), *seconds))
+        answer = await _asked(client.eval(_LISTEN, 4, *keys, *facts))
     unheard, epoch, offset = answer
     return bool(unheard), Place(epoch.decode(), int(offset))
 
@@ -218,7 +266,7 @@ async def _heard(client: Client, topic: str, unheard: bool, place: Place) -> Pla
     if not unheard:
         return place
     await asyncio.sleep(STALE)
-    return (await _listen(client, topic))[1]
+    return (await _listen(client, topic, place))[1]
 
 
 async def _behind(client: Client, topic: str, offset: int, *, wait: float) -> list[_Entry]:
@@ -258,6 +306,10 @@ def _stream(topic: str) -> str:
 
 def _epoch(topic: str) -> str:
     return f"notilog:topic:{topic}:epoch"
+
+
+def _announced(topic: str) -> str:
+    return f"notilog:topic:{topic}:announced"
 
 
 def _readers(topic: str) -> str:

@@ -246,3 +246,25 @@ async def test_without_a_broker_nothing_is_accepted(without_broker: Person) -> N
     assert answer.status_code == 503
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["retry-after"]
+
+
+async def test_what_comes_shortly_after_one_another_is_stored_together(
+    environment: pytest.MonkeyPatch,
+    broker: Broker,
+    stored: Stored,
+    tmp_path: Path,
+    database: None,
+) -> None:
+    """Within the time for gathering, and no more at once than a worker may have from RabbitMQ."""
+    environment.setenv("NOTILOG_LOGS__GATHER_MS", "1000")
+    environment.setenv("NOTILOG_LOGS__QUEUE_PREFETCH", "4")
+    environment.setenv("NOTILOG_LOGS__LANES", "1")
+    with servers.worker(tmp_path, "-Q", "logs"):
+        broker.publish(json.dumps(record("first")).encode())
+        wait_until(lambda: stored.count() == 1, "the first, stored at once")
+        for number in range(4):
+            broker.publish(json.dumps(record(f"then {number}")).encode())
+        wait_until(lambda: stored.count() == 5, "storing")
+    groups = [n for (n,) in stored.rows("SELECT count(*) FROM log_records GROUP BY xmin::text")]
+    assert len(groups) < 5
+    assert max(groups) <= (4 if broker.is_redis else 2)

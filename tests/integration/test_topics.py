@@ -205,3 +205,41 @@ async def test_a_redis_that_is_away_is_told_in_our_words(tmp_path: Path) -> None
         assert await published(client, b"b") == [2]
         assert [one.payload for one in (await news(client, place)).messages] == [b"b"]
     await client.aclose()
+
+
+async def test_a_redis_that_was_set_back_begins_anew(client: Client) -> None:
+    start = await topics.start(client, TOPIC)
+    await published(client, b"1", b"2", b"3", b"4", b"5")
+    place = Place(start.epoch, 5)
+    assert not (await news(client, place)).lost
+    await client.hset(f"notilog:topic:{TOPIC}:epoch", "offset", "3")  # as an older copy has it
+    found = await news(client, place)
+    assert found.lost
+    assert found.place.epoch != start.epoch
+    await published(client, b"4", b"5", b"6")
+    assert (await news(client, place)).lost
+    assert [one.payload for one in (await news(client, found.place)).messages] == [b"4", b"5", b"6"]
+
+
+async def test_what_was_announced_and_never_came_is_lost(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = await topics.start(client, TOPIC)
+    kept = await topics.announce(client, TOPIC)
+    withdrawn = await topics.announce(client, TOPIC)
+    await topics.publish(client, TOPIC, b"a", keep=KEEP, announced=[kept])
+    await topics.withdraw(client, TOPIC, [withdrawn])
+    monkeypatch.setattr(topics, "ANNOUNCED_FOR", 0)
+    found = await news(client, place)
+    assert [one.payload for one in found.messages] == [b"a"]
+    assert not found.lost
+    monkeypatch.undo()
+    await topics.announce(client, TOPIC)
+    assert not (await news(client, found.place)).lost
+    monkeypatch.setattr(topics, "ANNOUNCED_FOR", 0)
+    after = await news(client, found.place)
+    assert after.lost
+    await published(client, b"b")
+    following = await news(client, after.place)
+    assert [one.payload for one in following.messages] == [b"b"]
+    assert not following.lost

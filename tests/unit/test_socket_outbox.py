@@ -2,6 +2,9 @@
 
 import asyncio
 
+import pytest
+
+from api.sockets import outbox
 from api.sockets.outbox import Outbox
 from notilog.realtime.settings import SocketsSettings
 
@@ -67,3 +70,13 @@ async def test_who_waits_for_room_goes_on_when_there_is_some_and_at_the_end() ->
     peer.box.close()
     await asyncio.wait_for(ended, 1)
     assert not peer.slow
+
+
+async def test_who_reads_nothing_of_what_they_asked_for_is_too_slow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(outbox, "PATIENCE", 0.01)
+    peer = Peer(queue=4)
+    for text in "abcdefg":
+        await asyncio.wait_for(peer.box.put(text), 1)
+    assert peer.slow == 1

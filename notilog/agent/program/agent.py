@@ -16,15 +16,18 @@ import aiohttp
 from notilog.agent.backlog import Gathering
 from notilog.agent.notices import Notices
 from notilog.agent.program import kept
+from notilog.agent.program.allowed import EVERYTHING, Allowed
 from notilog.agent.program.checks import Checking
 from notilog.agent.program.gathering import Reading
+from notilog.agent.program.heartbeats import fitted
 from notilog.agent.program.journal import Journal
-from notilog.agent.program.link import Closed, Link, Outgoing
+from notilog.agent.program.link import Closed, Link
 from notilog.agent.program.machine import itself, metrics
+from notilog.agent.program.outgoing import Outgoing
 from notilog.agent.program.records import Stamper
 from notilog.agent.program.settings import BadSettings, settings_of
 from notilog.agent.program.standard_input import Place, StandardInput
-from notilog.agent.program.threads import in_thread
+from notilog.agent.program.threads import Threads
 from notilog.agent.texts import word
 
 FIRST_PAUSE: Final = 0.5
@@ -40,6 +43,8 @@ DRAIN_WITHIN: Final = 10.0
 """Seconds to send what is left when standard input has ended."""
 STATUS_EVERY: Final = 1.0
 METRICS_WITHIN: Final = 5.0
+DOUBT_SECONDS: Final = 5.0
+"""Seconds after which a check that went otherwise is run again, unless it is sooner anyway."""
 MOST_FILES_TOLD: Final = 200
 MOST_PROBLEMS: Final = 100
 
@@ -62,6 +67,7 @@ class Options:
     code: str | None = None
     stdin: Place | None = None
     spool_bytes: int = 512 * 1024 * 1024
+    allowed: Allowed = EVERYTHING
 
 
 class Agent:
@@ -78,7 +84,7 @@ class Agent:
         self._token = kept.read_token(options.state)
         if self._token is None and not options.code:
             raise EnrolmentRefused("this machine is not enrolled yet: --code is needed once")
-        self._version, self._settings = kept.read_settings(options.state)
+        self._version, self._settings = kept.read_settings(options.state, options.allowed)
         self._journal = Journal(options.state, options.spool_bytes)
         self._checking = Checking()
         self._leaving = asyncio.Event()
@@ -88,6 +94,7 @@ class Agent:
         self._pause = FIRST_PAUSE
         self._was_superseded = False
         self._metrics: dict[str, Any] = {}
+        self._threads = Threads()
         loop, stamper = asyncio.get_running_loop(), Stamper(word(itself()["name"]))
         self._reading = Reading(
             self._journal,
@@ -96,6 +103,7 @@ class Agent:
             stdin=StandardInput(options.stdin, stamper) if options.stdin else None,
             spooled=lambda: _tell(loop, self._outgoing.news.set),
             gathering=Gathering(),
+            allowed=options.allowed,
         )
 
     async def run(self) -> None:
@@ -171,6 +179,7 @@ class Agent:
         self._token = self._token or kept.read_token(self._options.state)
         self._connected_since = _now()
         self._notices.settled("link", "connected again")
+        self._reading.gather(welcome.gathering)
         await link.serve(heartbeat=self._heartbeat, every=welcome.heartbeat_seconds)
 
     def _ended(self, error: BaseException) -> str:
@@ -185,7 +194,7 @@ class Agent:
     async def _apply(self, version: int, given: object) -> dict[str, Any] | None:
         """Take settings; what is wrong with them, as the frame that says so."""
         try:
-            settings = settings_of(given)
+            settings = settings_of(given, self._options.allowed)
         except BadSettings as error:
             self._notices.say("settings", f"settings {version} are not followed: {error}")
             errors = [
@@ -203,15 +212,20 @@ class Agent:
         return None
 
     async def _heartbeat(self) -> dict[str, Any]:
-        with suppress(TimeoutError):
-            self._metrics = await in_thread(metrics, patience=METRICS_WITHIN)
-        return {
-            "type": "heartbeat",
-            "at": _now(),
-            "settings_version": self._version,
-            "metrics": self._metrics,
-            **self._work(),
-        }
+        try:
+            self._metrics = await self._threads.run("metrics", metrics, patience=METRICS_WITHIN)
+            self._notices.settled("metrics", "how the machine is can be measured again")
+        except Exception as error:  # noqa: BLE001  the connection shall not end by it
+            self._notices.say("metrics", f"how the machine is cannot be measured: {error!r}")
+        return fitted(
+            {
+                "type": "heartbeat",
+                "at": _now(),
+                "settings_version": self._version,
+                "metrics": self._metrics,
+                **self._work(),
+            }
+        )
 
     def _work(self) -> dict[str, Any]:
         load = self._journal.load
@@ -230,8 +244,11 @@ class Agent:
         while True:
             self._recheck.clear()
             await self._checking.run()
+            pause = self._settings.check_seconds
+            if self._checking.is_in_doubt:
+                pause = min(pause, DOUBT_SECONDS)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._recheck.wait(), self._settings.check_seconds)
+                await asyncio.wait_for(self._recheck.wait(), pause)
 
     async def _keep_status(self) -> None:
         while True:
@@ -246,6 +263,7 @@ class Agent:
             "settings_version": self._version,
             "full": self._journal.is_full,
             "rejected": self._outgoing.rejected,
+            "postponed": self._outgoing.postponed,
             **self._work(),
         }
         with suppress(OSError):

@@ -8,7 +8,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from notilog.agent.program.settings import Check, PortCheck, ProcessCheck, UnitCheck, UrlCheck
-from notilog.agent.program.threads import in_thread
+from notilog.agent.program.threads import StillHangs, Threads
 
 PATIENCE: Final = 5.0
 """Seconds for each step of a check."""
@@ -50,11 +50,22 @@ class Outcome:
 
 
 class Checking:
-    """Runs checks and remembers since when each has been as it is."""
+    """Runs checks and remembers since when each has been as it is.
+
+    A check is as it is until two runs in succession find it otherwise, so that one that flaps is
+    no news each time; one that fails in its first run is not told of before the second.
+    """
 
     def __init__(self) -> None:
         self.outcomes: tuple[Outcome, ...] = ()
         self._checks: Sequence[Check] = ()
+        self._doubted: frozenset[str] = frozenset()
+        self._threads = Threads()
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether some check went otherwise just now, and should soon be run again."""
+        return bool(self._doubted)
 
     def follow(self, checks: Sequence[Check]) -> None:
         """Run these from now on; one that stays the same keeps its ``since``."""
@@ -62,23 +73,39 @@ class Checking:
         same = {(one.name, one.kind) for one in self._checks if one in checks}
         self.outcomes = tuple(one for one in self.outcomes if (one.name, one.kind) in kept & same)
         self._checks = tuple(checks)
+        self._doubted = frozenset()
 
     async def run(self) -> None:
         """Run every check once, several at a time."""
         checks, gate = self._checks, asyncio.Semaphore(_AT_ONCE)
-        findings = await asyncio.gather(*(_found(check, gate) for check in checks))
+        findings = await asyncio.gather(*(self._found(check, gate) for check in checks))
         if checks is not self._checks:
             return
         before = {one.name: one for one in self.outcomes}
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        outcomes = []
+        outcomes, doubted = [], set()
         for check, finding in zip(checks, findings, strict=True):
             last = before.get(check.name)
-            since = last.since if last is not None and last.ok == finding.ok else now
+            is_as_before = finding.ok if last is None else finding.ok == last.ok
+            if not is_as_before and check.name not in self._doubted:
+                doubted.add(check.name)
+                if last is not None:
+                    outcomes.append(replace(last, detail=f"just now: {finding.detail}"[:_SHOWN]))
+                continue
+            since = last.since if last is not None and is_as_before else now
             outcomes.append(
                 Outcome(check.name, check.kind, finding.ok, finding.detail[:_SHOWN], since)
             )
-        self.outcomes = tuple(outcomes)
+        self.outcomes, self._doubted = tuple(outcomes), frozenset(doubted)
+
+    async def _found(self, check: Check, gate: asyncio.Semaphore) -> Finding:
+        async with gate:
+            try:
+                return await self._threads.run(check, lambda: find(check), patience=LONGEST)
+            except StillHangs:
+                return Finding(ok=False, detail="no answer since it was run last")
+            except TimeoutError:
+                return Finding(ok=False, detail=f"no answer within {LONGEST:g} s")
 
 
 def find(check: Check) -> Finding:
@@ -87,14 +114,6 @@ def find(check: Check) -> Finding:
         return FINDERS[type(check)](check)
     except Exception as error:  # noqa: BLE001  whatever went wrong, the check has failed
         return Finding(ok=False, detail=f"{type(error).__name__}: {error}")
-
-
-async def _found(check: Check, gate: asyncio.Semaphore) -> Finding:
-    async with gate:
-        try:
-            return await in_thread(lambda: find(check), patience=LONGEST)
-        except TimeoutError:
-            return Finding(ok=False, detail=f"no answer within {LONGEST:g} s")
 
 
 def _process(check: ProcessCheck) -> Finding:

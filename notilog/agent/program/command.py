@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from notilog.agent.program import kept
 from notilog.agent.program.agent import Agent, EnrolmentRefused, Options
+from notilog.agent.program.allowed import allowed_of
 from notilog.agent.program.standard_input import place_of
 from notilog.agent.program.whole_files import read_json
 from notilog.agent.sending import checked_address
@@ -45,6 +46,20 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--spool-mib", type=int, default=512, help="most that waits on disk (default: 512)"
     )
+    run.add_argument(
+        "--allow-path",
+        action="append",
+        metavar="GLOB",
+        default=[],
+        help="read no files but these, whatever the server says; may be given several times",
+    )
+    run.add_argument(
+        "--allow-host",
+        action="append",
+        metavar="GLOB",
+        default=[],
+        help="let checks connect to no hosts but these; may be given several times",
+    )
     run.add_argument("--insecure", action="store_true", help="allow http:// to another machine")
     status = commands.add_parser("status", help="say what the agent is doing")
     status.add_argument("--state", required=True, type=Path, help="the agent's own folder")
@@ -56,10 +71,11 @@ def _run(given: argparse.Namespace) -> int:
     if given.spool_mib < LEAST_SPOOL_MIB:
         raise ValueError(f"--spool-mib: at least {LEAST_SPOOL_MIB} is expected")
     place = place_of(given.stdin) if given.stdin is not None else None
+    allowed = allowed_of(given.allow_path, given.allow_host)
     state = given.state.absolute()
     kept.hold(state)  # until this process ends
     _allow_many_files()
-    options = Options(given.url, state, given.code, place, given.spool_mib * _MIB)
+    options = Options(given.url, state, given.code, place, given.spool_mib * _MIB, allowed)
     asyncio.run(_work(options))
     return 0
 
@@ -98,6 +114,8 @@ def _told(status: dict[str, Any], *, running: bool) -> list[str]:
         f"spool    {spool['batches']} batches, {spool['bytes']} bytes"
         + (", FULL: nothing is read" if status["full"] else ""),
     ]
+    if status.get("postponed"):
+        lines.append(f"kept     nothing is stored for now: {status['postponed']}")
     if spool["dropped"] or status["rejected"]:
         lines.append(f"refused  {spool['dropped']} records, rejected {status['rejected']}")
     lines += [

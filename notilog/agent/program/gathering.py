@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Final, Protocol
 
-from notilog.agent.backlog import BATCH_BYTES, Gathering
+from notilog.agent.backlog import Gathering
 from notilog.agent.notices import Notices
+from notilog.agent.program.allowed import EVERYTHING, Allowed
 from notilog.agent.program.journal import Journal, Positions
 from notilog.agent.program.records import Stamper
 from notilog.agent.program.settings import Settings
@@ -46,6 +47,7 @@ class Reading:
         stdin: the source of standard input, if it is read.
         spooled: called (in the thread) whenever a batch is on disk.
         gathering: when a batch is full.
+        allowed: which files may be read.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Reading:
         stdin: StandardInput | None,
         spooled: Callable[[], None],
         gathering: Gathering,
+        allowed: Allowed = EVERYTHING,
     ) -> None:
         self.files: tuple[FileState, ...] = ()
         self.is_over = False
@@ -65,7 +68,7 @@ class Reading:
         self._notices = notices
         self._spooled = spooled
         self._gathering = gathering
-        self._tailing = Tailing(stamper, notices.say)
+        self._tailing = Tailing(stamper, notices.say, allowed)
         self._system_journal = SystemJournal(stamper, notices.say)
         self._stdin = stdin
         self._wanted: Settings | None = None
@@ -86,6 +89,10 @@ class Reading:
     def follow(self, settings: Settings) -> None:
         """Read what these say from now on."""
         self._wanted = settings
+
+    def gather(self, gathering: Gathering) -> None:
+        """Make batches of this size from now on."""
+        self._gathering = gathering
 
     def stop(self, patience: float) -> bool:
         """Spool what was read and end; whether that was done within so many seconds."""
@@ -135,7 +142,8 @@ class Reading:
 
     def _add(self, record: bytes) -> bool:
         size = self._bytes + len(record) + 1
-        if len(self._lines) >= self._gathering.records or size > BATCH_BYTES:
+        full = len(self._lines) >= self._gathering.records or size > self._gathering.bytes
+        if self._lines and full:
             self._refused = True
             return False
         if not self._lines:

@@ -35,7 +35,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from notilog.agent.batches import batch_of
-from notilog.agent.program.whole_files import read_json, sync_folder, write_whole
+from notilog.agent.program.whole_files import sync_folder, write_whole
 
 POSITIONS: Final = "positions.json"
 SPOOL: Final = "spool"
@@ -77,7 +77,7 @@ class Journal:
         most_bytes: with more than these on disk `is_full` asks to read no further.
 
     Raises:
-        OSError: the folder cannot be made or read.
+        OSError: the folder cannot be made or read, or the position of record is damaged.
     """
 
     def __init__(self, state: Path, most_bytes: int) -> None:
@@ -165,16 +165,33 @@ class Journal:
         write_whole(self._state / POSITIONS, json.dumps(document).encode())
 
     def _position_of_record(self) -> tuple[int, Positions]:
-        document = read_json(self._state / POSITIONS)
-        known = isinstance(document, dict) and isinstance(document.get("batch"), int)
-        newest, positions = (document["batch"], document["positions"]) if known else (0, {})
+        newest, positions = self._noted()
         last = max(self._batches, default=0)
         if last > newest:
             name = self._batches[last].name
             try:
                 return last, json.loads(_split((self._folder / name).read_bytes())[0])
             except ValueError as error:
-                raise OSError(f"{self._folder / name} is damaged: {error}") from error
+                raise OSError(
+                    f"{self._folder / name} is damaged: {error}; without it its lines are read "
+                    "again, if they are still there"
+                ) from error
+        return newest, positions
+
+    def _noted(self) -> tuple[int, Positions]:
+        """What ``positions.json`` says; nothing at the first start."""
+        path = self._state / POSITIONS
+        try:
+            document = json.loads(path.read_bytes())
+            newest, positions = int(document["batch"]), dict(document["positions"])
+        except FileNotFoundError:
+            return 0, {}
+        except (ValueError, TypeError, KeyError) as error:
+            raise OSError(
+                f"{path} is damaged: {error!r}; put an older copy there, or remove it: "
+                "without it files are read from the newest batch in the spool on, or from their "
+                "beginnings, and lines that were sent before are stored again"
+            ) from error
         return newest, positions
 
     def _found(self) -> "list[Spooled]":

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from notilog.agent.program.allowed import Allowed
 from notilog.agent.program.settings import BadSettings, Settings, settings_of
 from notilog.agent.program.whole_files import read_json, write_whole
 from notilog.agent.sending import checked_token
@@ -74,11 +75,11 @@ def keep_token(state: Path, token: str) -> None:
     write_whole(state / TOKEN, checked_token(token).encode() + b"\n")
 
 
-def read_settings(state: Path) -> tuple[int, Settings]:
-    """The last version of the settings and these; version 0 when there are none."""
+def read_settings(state: Path, allowed: Allowed) -> tuple[int, Settings]:
+    """The last version of the settings and these; version 0 when there are none to be followed."""
     with suppress(BadSettings, KeyError, TypeError):
         kept = read_json(state / SETTINGS)
-        return int(kept["version"]), settings_of(kept["settings"])
+        return int(kept["version"]), settings_of(kept["settings"], allowed)
     return 0, Settings()
 
 

@@ -6,23 +6,18 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
 from typing import Any, Final
-from uuid import UUID
 
 import aiohttp
 
-from notilog.agent.notices import Notices
-from notilog.agent.program.journal import Journal, Spooled
+from notilog.agent.backlog import Gathering
+from notilog.agent.program.heartbeats import as_text
 from notilog.agent.program.kept import keep_token
 from notilog.agent.program.machine import itself
+from notilog.agent.program.outgoing import ANSWER_WITHIN, Outgoing
 
 PROTOCOL: Final = 1
-MOST_UNANSWERED: Final = 4
-ANSWER_WITHIN: Final = 60.0
-"""Seconds after which a connection without an answer is given up."""
 
-_LONGEST_LATER: Final = 600.0
 _IDLE: Final = 0.5
 
 OnSettings = Callable[[int, object], Awaitable[dict[str, Any] | None]]
@@ -47,114 +42,8 @@ class Welcome:
 
     agent_id: str
     heartbeat_seconds: float
-
-
-@dataclass(slots=True)
-class _Sent:
-    """A batch that waits for its answer."""
-
-    batch: Spooled
-    at: float
-
-
-class Outgoing:
-    """The batches on their way; outlives single connections.
-
-    Args:
-        journal: where they wait.
-        notices: told what became of them, where it is bad.
-    """
-
-    def __init__(self, journal: Journal, notices: Notices) -> None:
-        self.dropped = 0
-        """Records of batches that the server can never store."""
-        self.rejected = 0
-        self.answers = 0
-        self.news = asyncio.Event()
-        self._journal = journal
-        self._notices = notices
-        self._sent: dict[UUID, _Sent] = {}
-        self._later: dict[UUID, float] = {}
-        self._answered: dict[UUID, Spooled] = {}
-        """Answered, though the disk could not forget them yet."""
-
-    def begin(self) -> None:
-        """On a new connection everything without an answer is sent again."""
-        self._sent.clear()
-        self._later.clear()
-        self.news.set()
-
-    @property
-    def overdue(self) -> bool:
-        now = monotonic()
-        return any(now - one.at > ANSWER_WITHIN for one in self._sent.values())
-
-    def next(self) -> Spooled | None:
-        """The oldest batch that may be sent now."""
-        if len(self._sent) >= MOST_UNANSWERED:
-            return None
-        now = monotonic()
-        for batch in self._journal.waiting():
-            taken = batch.id in self._sent or batch.id in self._answered
-            if not taken and self._later.get(batch.id, 0) <= now:
-                return batch
-        return None
-
-    def body(self, batch: Spooled) -> bytes | None:
-        """The records of a batch; None when the disk does not give them now."""
-        try:
-            return self._journal.body(batch)
-        except OSError as error:
-            self._notices.say("spool", f"a batch cannot be read: {error}")
-            return None
-
-    def sent(self, batch: Spooled) -> None:
-        self._later.pop(batch.id, None)
-        self._sent[batch.id] = _Sent(batch, monotonic())
-
-    async def answered(self, frame: dict[str, Any]) -> None:
-        """Take an answer: `stored`, `later` or `refused`.
-
-        Raises:
-            ValueError: it names no batch.
-        """
-        key = UUID(str(frame.get("batch")))
-        sent = self._sent.pop(key, None)
-        if sent is None:
-            return
-        kind, reason = frame["type"], str(frame.get("reason", ""))[:200]
-        if kind == "later":
-            self._later[key] = monotonic() + _seconds(frame.get("seconds"))
-            self._notices.say("later", f"logs are kept for now: {reason}")
-        else:
-            self._count(kind, sent.batch, frame, reason)
-            self.answers += 1
-            self._answered[key] = sent.batch
-            await self.forget()
-        self.news.set()
-
-    async def forget(self) -> None:
-        """Remove from the disk what is answered."""
-        for key, batch in list(self._answered.items()):
-            try:
-                await asyncio.to_thread(self._journal.remove, batch)
-            except OSError as error:
-                self._notices.say("forgetting", f"the spool cannot be emptied: {error}")
-                return
-            self._answered.pop(key, None)
-
-    def _count(self, kind: str, batch: Spooled, frame: dict[str, Any], reason: str) -> None:
-        if kind == "refused":
-            self.dropped += batch.records
-            self._notices.say("refused", f"{batch.records} records were refused: {reason}")
-            return
-        self._notices.settled("later", "logs are stored again")
-        rejected = frame.get("rejected")
-        if isinstance(rejected, list) and rejected:
-            self.rejected += len(rejected)
-            first = rejected[0]
-            why = str(first.get("reason", "") if isinstance(first, dict) else first)[:200]
-            self._notices.say("rejected", f"a record was rejected: {why}")
+    gathering: Gathering
+    """How large the server lets a batch be."""
 
 
 class Link:
@@ -197,7 +86,11 @@ class Link:
         await self._apply(welcome.get("settings_version"), welcome.get("settings"))
         seconds = welcome.get("heartbeat_seconds", 10)
         period = float(seconds) if isinstance(seconds, int | float) else 10.0
-        return Welcome(str(welcome.get("agent_id", "")), min(max(period, 0.1), 3600.0))
+        return Welcome(
+            str(welcome.get("agent_id", "")),
+            min(max(period, 0.1), 3600.0),
+            _gathering(welcome.get("limits")),
+        )
 
     async def serve(
         self, *, heartbeat: Callable[[], Awaitable[dict[str, Any]]], every: float
@@ -214,7 +107,7 @@ class Link:
             tasks.create_task(self._tell(heartbeat, every))
 
     async def send(self, frame: dict[str, Any]) -> None:
-        await self._socket.send_str(json.dumps(frame, separators=(",", ":")))
+        await self._socket.send_str(as_text(frame))
 
     async def _receive(self) -> None:
         while True:
@@ -229,12 +122,12 @@ class Link:
     async def _send_batches(self) -> None:
         while True:
             self._outgoing.news.clear()
-            while (batch := self._outgoing.next()) is not None:
-                body = await asyncio.to_thread(self._outgoing.body, batch)
+            while (parcel := self._outgoing.next()) is not None:
+                body = await asyncio.to_thread(self._outgoing.body, parcel)
                 if body is None:
                     break
-                self._outgoing.sent(batch)
-                await self._socket.send_bytes(batch.id.bytes + body)
+                self._outgoing.sent(parcel)
+                await self._socket.send_bytes(parcel.id.bytes + body)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._outgoing.news.wait(), _IDLE)
             if self._outgoing.overdue:
@@ -276,7 +169,17 @@ class Link:
         raise Closed(code, str(reason or "")[:200])
 
 
-def _seconds(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return 1.0
-    return min(max(float(value), 0.0), _LONGEST_LATER)
+def _gathering(limits: object) -> Gathering:
+    """Batches as large as usual, or as the server takes them if that is less."""
+    usual = Gathering()
+    told = limits if isinstance(limits, dict) else {}
+    return Gathering(
+        records=_least(usual.records, told.get("batch_records")),
+        bytes=_least(usual.bytes, told.get("batch_bytes")),
+    )
+
+
+def _least(usual: int, told: object) -> int:
+    if isinstance(told, bool) or not isinstance(told, int) or told < 1:
+        return usual
+    return min(usual, told)

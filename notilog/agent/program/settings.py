@@ -9,15 +9,20 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from notilog.agent.program.allowed import EVERYTHING, Allowed
+
 NAME_LENGTH: Final = 200
 MOST_FILES: Final = 200
 MOST_CHECKS: Final = 200
+LONGEST_NAMES: Final = 20_000
+"""Bytes of the names of all checks, which every heartbeat has."""
 LEVELS: Final = ("trace", "debug", "info", "notice", "warning", "error", "critical")
 
 _HIGHEST_PORT: Final = 65535
 _STATUSES: Final = range(100, 600)
 _CHECK_SECONDS: Final = (1, 86_400)
 _PATH_LENGTH: Final = 4096
+_NO_HOST: Final = "this machine does not allow to connect there (--allow-host)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +110,13 @@ class BadSettings(ValueError):
         self.problems = problems
 
 
-def settings_of(given: object) -> Settings:
-    """The settings from the server's JSON.
+def settings_of(given: object, allowed: Allowed = EVERYTHING) -> Settings:
+    """The settings from the server's JSON, as far as this machine allows them.
 
     Raises:
         BadSettings: with every problem that was found.
     """
-    reading = _Reading()
+    reading = _Reading(allowed)
     if not isinstance(given, Mapping):
         raise BadSettings([Problem("settings", "an object is expected")])
     files = reading.each(given, "files", read=_file, most=MOST_FILES)
@@ -130,6 +135,8 @@ def settings_of(given: object) -> Settings:
     for index, name in enumerate(names):
         if name in names[:index]:
             reading.wrong(f"checks.{index}.name", "another check has this name")
+    if sum(len(name.encode(errors="replace")) for name in names) > LONGEST_NAMES:
+        reading.wrong("checks", f"names of at most {LONGEST_NAMES} bytes together are allowed")
     if reading.problems:
         raise BadSettings(reading.problems)
     return made
@@ -139,6 +146,7 @@ def settings_of(given: object) -> Settings:
 class _Reading:
     """Collects what is wrong while members are read; a wrong member reads as something harmless."""
 
+    allowed: Allowed
     problems: list[Problem] = field(default_factory=list)
 
     def wrong(self, where: str, reason: str) -> None:
@@ -197,6 +205,8 @@ def _file(reading: _Reading, value: object, where: str) -> FileRule | None:
     path = reading.text(given, "path", where, _PATH_LENGTH)
     if path and not path.startswith("/"):
         reading.wrong(f"{where}.path", "a path from the root (/) is expected")
+    elif path and not reading.allowed.may_follow(path):
+        reading.wrong(f"{where}.path", "this machine does not allow it (--allow-path)")
     level = given.get("level") or "info"
     if level not in LEVELS:
         reading.wrong(f"{where}.level", f"one of {', '.join(LEVELS)} is expected")
@@ -232,6 +242,8 @@ def _process(reading: _Reading, given: Mapping[str, Any], where: str) -> Check:
 
 def _port(reading: _Reading, given: Mapping[str, Any], where: str) -> Check:
     host = "127.0.0.1" if given.get("host") is None else reading.text(given, "host", where, 255)
+    if host and not reading.allowed.may_ask(host):
+        reading.wrong(f"{where}.host", _NO_HOST)
     port = reading.number(given.get("port"), f"{where}.port", (1, _HIGHEST_PORT))
     return PortCheck(reading.text(given, "name", where), host, int(port))
 
@@ -240,6 +252,8 @@ def _url(reading: _Reading, given: Mapping[str, Any], where: str) -> Check:
     url = reading.text(given, "url", where, _PATH_LENGTH)
     if url and not _is_url(url):
         reading.wrong(f"{where}.url", "an address such as http://127.0.0.1/ is expected")
+    elif url and not reading.allowed.may_ask(urlsplit(url).hostname or ""):
+        reading.wrong(f"{where}.url", _NO_HOST)
     status = given.get("status")
     bounds = (_STATUSES.start, _STATUSES.stop - 1)
     read = 200 if status is None else int(reading.number(status, f"{where}.status", bounds))

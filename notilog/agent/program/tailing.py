@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import Any, Final
 
+from notilog.agent.program.allowed import EVERYTHING, Allowed
 from notilog.agent.program.lane import Lane
 from notilog.agent.program.lines_of_files import Key
 from notilog.agent.program.records import Stamper
@@ -16,6 +17,8 @@ from notilog.agent.program.settings import FileRule
 
 LOOK_EVERY: Final = 0.5
 """Seconds between looks for new and rotated files."""
+SPARED: Final = 10
+"""A look that takes long is made no sooner than after so many times its own time."""
 MOST_LOGS: Final = 1000
 """Logs that are followed at once."""
 
@@ -29,17 +32,21 @@ class Tailing:
     Args:
         stamper: makes records of lines.
         say: told what was lost or is too much: a subject and a text.
+        allowed: which files may be read.
     """
 
-    def __init__(self, stamper: Stamper, say: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, stamper: Stamper, say: Callable[[str, str], None], allowed: Allowed = EVERYTHING
+    ) -> None:
         self._stamper = stamper
         self._say = say
+        self._allowed = allowed
         self._rules: Sequence[FileRule] = ()
         self._known: set[Key] = set()
         self._lanes: dict[str, Lane] = {}
         self._rule_of: dict[str, FileRule] = {}
         self._globs: dict[str, str] = {}
-        self._looked_at = float("-inf")
+        self._look_at = float("-inf")
         self._turn = 0
 
     def restore(self, saved: Sequence[Mapping[str, Any]]) -> None:
@@ -61,14 +68,18 @@ class Tailing:
         """Follow other files from now on; what was read of the former ones stays known."""
         self._rules = rules
         self._rule_of = {}
-        self._looked_at = float("-inf")
+        self._look_at = float("-inf")
 
     def look(self) -> bool:
         """Find new and rotated files, if it is time; whether the position should be kept."""
-        now = monotonic()
-        if now - self._looked_at < LOOK_EVERY:
+        began = monotonic()
+        if began < self._look_at:
             return False
-        self._looked_at = now
+        changed = self._find()
+        self._look_at = began + max(LOOK_EVERY, SPARED * (monotonic() - began))
+        return changed
+
+    def _find(self) -> bool:
         matched = self._matched()
         changed = False
         for path, lane in list(self._lanes.items()):
@@ -163,9 +174,15 @@ class Tailing:
         matched: dict[str, FileRule] = {}
         for rule in self._rules:
             for path in sorted(glob.glob(rule.path, recursive=True)):  # noqa: PTH207  texts
-                if not path.endswith(COMPRESSED):
+                if not path.endswith(COMPRESSED) and self._may_read(path):
                     matched.setdefault(path, rule)
         return matched
+
+    def _may_read(self, path: str) -> bool:
+        if self._allowed.may_read(path):
+            return True
+        self._say(path, f"{path} is not read: --allow-path does not name it")
+        return False
 
     def _ruled(self, matched: Mapping[str, FileRule]) -> dict[str, FileRule]:
         """The rule of each log; one that is being rotated has no file to match just now."""
@@ -173,7 +190,7 @@ class Tailing:
         ruled = {}
         for path in self._lanes:
             rule = matched.get(path) or by_glob.get(self._globs.get(path, ""))
-            if rule is not None:
+            if rule is not None and self._may_read(path):
                 ruled[path] = rule
                 self._globs[path] = rule.path
         return ruled

@@ -121,6 +121,34 @@ def _checks(fake: Fake) -> list[Any]:
     return list(fake.of("heartbeat")[-1]["checks"])
 
 
+BROKEN = """import psutil
+
+def fail(*_arguments, **_options):
+    raise {error}
+
+psutil.{name} = fail
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "is_said"),
+    [
+        ("swap_memory", "PermissionError('not here')", False),
+        ("pids", "RuntimeError('nobody thought of it')", True),
+    ],
+)
+def test_a_machine_that_does_not_tell_how_it_is_stays_connected(
+    fake: Fake, state: Path, tmp_path: Path, name: str, error: str, *, is_said: bool
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(BROKEN.format(name=name, error=error))
+    with agent(fake.url, state, env={**os.environ, "PYTHONPATH": str(tmp_path)}):
+        wait_until(lambda: len(fake.of("heartbeat")) >= 3, "some heartbeats")
+    assert len(fake.of("auth")) == 1
+    said = (tmp_path / "agent.err").read_text()
+    assert said.count("cannot be measured") == (1 if is_said else 0)
+    assert ("memory" in fake.of("heartbeat")[-1]["metrics"]) is not is_said
+
+
 def test_what_is_postponed_or_lost_on_the_way_comes_again_under_its_id(
     fake: Fake, state: Path, log: Path
 ) -> None:
@@ -149,6 +177,102 @@ def test_what_is_refused_is_counted_and_forgotten(fake: Fake, state: Path, log: 
             "the count",
         )
     assert not _spooled(state)
+
+
+def postponed(batch: UUID, _times: int) -> dict[str, Any]:
+    reason = "the token has not the right logs:write"
+    return {"type": "later", "batch": str(batch), "seconds": 0.2, "reason": reason}
+
+
+def test_what_the_server_does_not_take_is_kept_and_the_status_says_why(
+    fake: Fake, state: Path, log: Path
+) -> None:
+    fake.settings, fake.answer = following(log), postponed
+    lines = write(log, 0, 10)
+    with agent(fake.url, state):
+        wait_until(lambda: "not the right logs:write" in status(state).stdout, "the status")
+        assert _spooled(state)
+        fake.answer = stored
+        wait_until(lambda: fake.messages == lines, "the lines")
+        wait_until(lambda: "not the right" not in status(state).stdout, "the status")
+
+
+def test_batches_are_as_small_as_the_server_wants_them(fake: Fake, state: Path, log: Path) -> None:
+    fake.settings, fake.answer = following(log), postponed
+    write(log, 0, 2500)
+    with agent(fake.url, state) as process:
+        wait_until(lambda: bool(fake.arrivals), "a batch")
+        wait_until(lambda: f"{log}: at {log.stat().st_size}," in status(state).stdout, "the rest")
+        assert leave(process) == 0
+    times: dict[UUID, int] = {}
+
+    def answer(batch: UUID, _times: int) -> dict[str, Any] | None:
+        times[batch] = times.get(batch, 0) + 1
+        return stored(batch, 1) if times[batch] > 1 else None  # it is lost on the way once
+
+    fake.batch_records, fake.answer = 150, answer
+    with agent(fake.url, state):
+        wait_until(lambda: len(fake.messages) >= 1000, "some lines")
+    with agent(fake.url, state):
+        wait_until(lambda: not _spooled(state), "an empty spool", patience=60)
+        assert sorted(fake.messages) == sorted(numbered(2500))
+        write(log, 2500, 3000)
+        wait_until(lambda: len(fake.messages) == 3000, "the others")
+    assert all(len(batch) <= 150 for batch in fake.batches.values())
+    assert fake.messages[2500:] == numbered(3000)[2500:]
+
+
+def test_a_large_heartbeat_is_made_to_fit(fake: Fake, state: Path, tmp_path: Path) -> None:
+    for number in range(200):
+        (tmp_path / f"{'д' * 100}{number}.log").write_text("one\n")
+    check = {"kind": "port", "host": "127.0.0.1", "port": 1}
+    checks = [{"name": f"{'д' * 45} {number}", **check} for number in range(200)]
+    files = [{"path": str(tmp_path / "*.log"), "project": "shop"}]
+    fake.settings = {"files": files, "checks": checks, "check_seconds": 1}
+    with agent(fake.url, state):
+        wait_until(lambda: len(fake.of("heartbeat")[-1:] and _checks(fake)) == 200, "the checks")
+        wait_until(lambda: bool(fake.of("heartbeat")[-1]["files"]), "files")
+    assert max(fake.sizes) < 64 * 1024
+
+
+def test_the_machine_says_what_may_be_read_and_asked(
+    fake: Fake, state: Path, tmp_path: Path
+) -> None:
+    for name in ("logs", "secrets"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "app.log").write_text(f"{name}\n")
+    (tmp_path / "logs" / "link.log").symlink_to(tmp_path / "secrets" / "app.log")
+    check = {"name": "far", "kind": "url", "url": "http://169.254.169.254/"}
+    allowed = ("--allow-path", f"{tmp_path}/logs/**", "--allow-host", "127.0.0.1")
+    with agent(fake.url, state, *allowed):
+        wait_until(lambda: bool(fake.of("heartbeat")), "a heartbeat")
+        fake.push({**following(tmp_path / "secrets" / "app.log"), "checks": [check]})
+        wait_until(lambda: bool(fake.of("settings_refused")), "the refusal")
+        fake.push(following(tmp_path / "logs" / "*.log"))
+        wait_until(lambda: bool(fake.messages), "the line")
+        errors = tmp_path / "agent.err"
+        wait_until(lambda: "link.log is not read" in errors.read_text(), "the notice")
+    assert fake.messages == ["logs"]
+    fields = [error["field"] for error in fake.of("settings_refused")[0]["errors"]]
+    assert fields == ["files.0.path", "checks.0.url"]
+    with agent(fake.url, state, "--allow-path", "logs") as process:
+        assert process.wait(10) == 2
+
+
+def test_a_damaged_position_is_said_and_nothing_is_sent_twice(
+    fake: Fake, state: Path, log: Path, tmp_path: Path
+) -> None:
+    fake.settings = following(log)
+    lines = write(log, 0, 10)
+    with agent(fake.url, state) as process:
+        wait_until(lambda: fake.messages == lines and not _spooled(state), "the lines")
+        assert leave(process) == 0
+    positions = state / "positions.json"
+    positions.write_bytes(bytes(positions.stat().st_size))
+    with agent(fake.url, state) as process:
+        assert process.wait(10) == 2
+    assert "positions.json is damaged" in (tmp_path / "agent.err").read_text()
+    assert fake.messages == lines
 
 
 def test_nothing_is_lost_while_the_server_is_away(state: Path, log: Path) -> None:

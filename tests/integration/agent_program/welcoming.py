@@ -31,8 +31,11 @@ class Fake:
     settings: dict[str, Any] = field(default_factory=dict)
     version: int = 1
     heartbeat_seconds: float = 0.2
+    batch_records: int = 1000
     answer: Answer = stored
     frames: list[dict[str, Any]] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    """Bytes of each text frame but the first."""
     arrivals: list[UUID] = field(default_factory=list)
     batches: dict[UUID, list[dict[str, Any]]] = field(default_factory=dict)
     """Each by its id, once, in the order in which they were stored."""
@@ -87,6 +90,7 @@ class Fake:
                 await self._batch(socket, message.data)
             elif message.type is WSMsgType.TEXT:
                 self.frames.append(json.loads(message.data))
+                self.sizes.append(len(message.data.encode()))
                 if self.frames[-1]["type"] == "heartbeat":
                     with suppress(ConnectionError):
                         await socket.send_json({"type": "heard", "at": self.frames[-1]["at"]})
@@ -110,6 +114,7 @@ class Fake:
             "heartbeat_seconds": self.heartbeat_seconds,
             "settings_version": self.version,
             "settings": self.settings,
+            "limits": {"batch_records": self.batch_records},
         }
         await socket.send_json(welcome)
         return True
@@ -118,6 +123,8 @@ class Fake:
         key = UUID(bytes=data[:16])
         self.arrivals.append(key)
         answer = self.answer(key, self.arrivals.count(key))
+        if len(gzip.decompress(data[16:]).splitlines()) > self.batch_records:
+            answer = {"type": "refused", "batch": str(key), "reason": "large", "is_too_large": True}
         if answer is None or answer["type"] == "stored":
             lines = gzip.decompress(data[16:]).splitlines()
             self.batches.setdefault(key, [json.loads(line) for line in lines])

@@ -84,6 +84,9 @@ async def test_heartbeats_are_heard_and_shown(platform: Platform) -> None:
         )
         assert (await agent.hear())["type"] == "heard"
         shown = platform.asked("GET", f"agents/{welcome['agent_id']}")
+    (listed,) = platform.asked("GET", "agents")["items"]
+    assert listed["failing"] == shown["failing"] == 0
+    assert not {"settings", "metrics", "checks", "spool", "files"} & listed.keys()
     assert shown["metrics"]["cpu"] == 0.31
     assert shown["checks"][0]["detail"] == "pid 812"
     assert shown["spool"]["bytes"] == 20
@@ -114,6 +117,39 @@ async def test_a_second_connection_closes_the_first(platform: Platform) -> None:
         assert (await second.hear())["type"] == "heard"
 
 
+async def test_changes_of_its_version_are_remembered_once_a_minute(platform: Platform) -> None:
+    token = platform.token()
+    for version in ("1", "2", "3"):
+        async with connected(platform) as agent:
+            welcome = await agent.auth(token, agent={**ABOUT, "version": version})
+    path = f"agents/{welcome['agent_id']}"
+    assert platform.asked("GET", path)["program"] == "3"
+    items = platform.asked("GET", f"{path}/history")["items"]
+    versions = [item for item in items if item["what"] == "version"]
+    assert [(one["before"], one["after"]) for one in versions] == [("1", "2")]
+
+
+@pytest.fixture
+def few_places(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("NOTILOG_AGENTS__SOCKETS", "3")
+    environment.setenv("NOTILOG_AGENTS__SOCKETS_UNKNOWN", "2")
+
+
+async def test_there_are_so_many_places_on_a_node(few_places: None, platform: Platform) -> None:
+    tokens = [platform.token() for _ in range(3)]
+    async with connected(platform), connected(platform) as second:
+        async with connected(platform) as third:
+            code, reason = await third.closed()
+        assert (code, "connecting" in reason) == (1013, True)
+        await second.auth(tokens[0])
+        async with known(platform, tokens[1]), connected(platform) as fourth:
+            code, reason = await fourth.closed()
+        assert (code, "connected" in reason) == (1013, True)
+        async with known(platform, tokens[2]) as (agent, _):  # one has gone
+            await agent.beat()
+            assert (await agent.hear())["type"] == "heard"
+
+
 async def test_deleted_or_revoked_it_is_closed(platform: Platform) -> None:
     token = platform.token()
     async with known(platform, token) as (agent, welcome):
@@ -139,6 +175,13 @@ async def test_malformed_too_large_and_too_fast(platform: Platform) -> None:
     async with known(platform, token) as (agent, _):
         await agent.beat(checks=[{"name": "a\0", "kind": "port", "ok": True}])
         assert (await agent.closed())[0] == 4400
+    for beat in (
+        {"files": [{"path": f"/{'x' * 500}/{number}"} for number in range(150)]},
+        {"checks": [{"name": f"{number}", "kind": "port", "ok": True} for number in range(201)]},
+    ):
+        async with known(platform, token) as (agent, _):
+            await agent.beat(**beat)
+            assert (await agent.closed())[0] == 4400
     async with known(platform, token) as (agent, _):
         await agent.socket.send_bytes(bytes(2 * 2**20 + 1))
         assert (await agent.closed())[0] == 1009

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from notilog import clock
 from notilog.agents import connecting, enrolment, history, watching
 from notilog.agents.protocol import About, CheckResult, Heartbeat
+from notilog.agents.settings_schema import AgentSettings
 from notilog.agents.tables import AgentChangeRow, AgentRow, EnrolmentRow
 from notilog.db.session import reading, transaction
 from notilog.errors import Unauthenticated
@@ -31,7 +32,11 @@ async def _agent(owner: UUID) -> UUID:
         code = await enrolment.allow(tx, maker, now=then)
     about = About(name="web-1", version="1.0")
     async with transaction() as tx:
-        return (await enrolment.enrol(tx, code.code, about=about, now=then)).agent_id
+        agent_id = (await enrolment.enrol(tx, code.code, about=about, now=then)).agent_id
+        checks = [{"name": name, "kind": "process", "match": name} for name in ("nginx", "db")]
+        settings = AgentSettings.model_validate({"checks": checks}).model_dump(mode="json")
+        await tx.execute(update(AgentRow).where(AgentRow.id == agent_id).values(settings=settings))
+    return agent_id
 
 
 async def _beats(agent_id: UUID, *, after: timedelta, **checks: bool) -> None:
@@ -95,6 +100,15 @@ async def test_checks_are_told_when_they_fail_and_when_they_recover(owner: UUID)
     assert (await _told(26))[2:] == [("ok", "db")]
     await _beats(agent_id, after=timedelta(seconds=35), db=True)  # nginx is checked no more
     assert len(await _told(36)) == 3
+
+
+async def test_checks_that_nobody_asked_for_are_no_news(owner: UUID) -> None:
+    agent_id = await _agent(owner)
+    await _beats(agent_id, after=timedelta(seconds=5), made_up=False, db=False)
+    assert await _told(6) == [("failing", "db")]
+    async with reading() as tx:
+        found, _ = await history.listing(tx, agent_id, limit=100)
+    assert [one.name for one in found if one.what == "check"] == ["db"]
 
 
 async def test_others_are_told_too_and_nobody_twice(owner: UUID) -> None:
@@ -163,6 +177,17 @@ async def test_agents_are_changed_over_the_api(admin: Person) -> None:
         ({"tell": ["nobody"]}, "tell.0"),
         ({"settings": {"files": [{"path": "a", "project": "p", "module": "m"}]}}, "files.0.path"),
         ({"settings": {"check_seconds": 0}}, "settings.check_seconds"),
+        (
+            {
+                "settings": {
+                    "checks": [
+                        {"name": f"{'x' * 190} {number}", "kind": "process", "match": "x"}
+                        for number in range(110)
+                    ]
+                }
+            },
+            "settings.checks",
+        ),
         ({"settings": {"extra": 1}}, "settings.extra"),
         ({"settings": {"checks": [{"name": "a", "kind": "none"}]}}, "settings.checks.0"),
         ({"settings": {"checks": [{"name": "a", "kind": "port", "port": 0}]}}, "port"),

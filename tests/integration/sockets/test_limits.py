@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import pytest
 from aiohttp import ClientWebSocketResponse
 
+from api.sockets import door
 from notilog.realtime import topics
 from tests.integration.sockets.talking import Client, connected, signed_in
 
@@ -107,6 +109,20 @@ async def test_who_does_not_read_is_closed_and_others_are_not(
     await redis.aclose()
 
 
-async def test_a_full_node_says_so(single: None, url: str) -> None:
-    async with connected(url), connected(url) as second:
-        assert await second.code() == 1013
+async def test_a_full_node_says_so(single: None, url: str, ann: str) -> None:
+    async with signed_in(url, ann):
+        async with connected(url) as second:
+            await second.send(type="auth", token=ann)
+            assert await second.code() == 1013
+        async with connected(url) as nobody:  # who is not known yet takes nobody's room
+            assert (await nobody.ask(type="ping"))["code"] == "invalid"
+
+
+async def test_one_address_holds_so_many_sockets_that_say_nothing(url: str, ann: str) -> None:
+    async with AsyncExitStack() as stack:
+        silent = [await stack.enter_async_context(connected(url)) for _ in range(door.MOST_OF_ONE)]
+        async with connected(url) as late:
+            assert await late.code() == 1013
+        assert await silent[0].code() == 4401
+    async with signed_in(url, ann) as client:
+        assert (await client.ask(type="ping", id="p"))["type"] == "pong"

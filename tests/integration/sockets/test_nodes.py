@@ -1,12 +1,21 @@
 """Whatever node somebody is connected to, they get every message, each once."""
 
 import asyncio
+import signal
+import subprocess
+import sys
+from typing import Any
 
 import httpx
+import pytest
 
-from notilog.realtime import topics
+from notilog.config import Settings
+from notilog.db.session import transaction
+from notilog.realtime import events_queue, topics
+from notilog.realtime.events_queue import Notice
 from tests.integration.sockets.talking import Client, person, signed_in, told
 from tests.servers.api import Node
+from tests.servers.worker import environment as environment_of_programs
 
 TOPIC = "observers"
 
@@ -138,6 +147,91 @@ async def test_a_wiped_redis_is_told_as_a_gap(
         assert await client.data(1) == [{"n": 1}]
         redis = topics.connect(redis_url)
         await redis.flushall()
+        await redis.aclose()
+        gap = await client.next()
+        assert (gap["type"], gap["topic"]) == ("gap", TOPIC)
+        await told(TOPIC, {"n": 2})
+        assert await client.data(1) == [{"n": 2}]
+
+
+async def test_what_many_have_missed_is_read_once_for_all(
+    nodes: tuple[Node, Node], admin: str, redis_url: str
+) -> None:
+    one, two = nodes
+    redis = topics.connect(redis_url)
+
+    async def reads() -> int:
+        found = await redis.info("commandstats")
+        return int(found["cmdstat_xread"]["calls"])
+
+    async with signed_in(one.url, admin) as first, signed_in(two.url, admin) as there:
+        place = await first.subscribe(TOPIC)
+        await there.subscribe(TOPIC)
+        await told(TOPIC, *({"n": number} for number in range(30)))
+        assert len(await there.data(30)) == 30
+        after = {"epoch": place["epoch"], "offset": place["offset"]}
+        before = await reads()
+        for number in range(20):
+            again = await there.ask(type="subscribe", id=f"a{number}", topic=TOPIC, after=after)
+            assert again["recovered"]
+            assert [one["n"] for one in await there.data(30)] == list(range(30))
+            await asyncio.sleep(0.05)  # within the limit of frames
+        assert await reads() - before < 10
+    await redis.aclose()
+
+
+async def test_what_was_committed_last_is_told_when_a_process_ends(
+    settings: Settings, nodes: tuple[Node, Node], admin: str
+) -> None:
+    one, _ = nodes
+
+    async def found_slowly() -> list[Notice]:
+        await asyncio.sleep(0.2)
+        return [Notice({"n": 1})]
+
+    async with signed_in(one.url, admin) as client:
+        await client.subscribe(TOPIC)
+        async with transaction() as tx:
+            events_queue.tell(tx, TOPIC, found_slowly)
+        await events_queue.close_telling()
+        assert await client.data(1) == [{"n": 1}]
+    events_queue.open_telling(settings)
+
+
+async def test_what_a_killed_process_had_committed_is_said_to_be_missing(
+    environment: pytest.MonkeyPatch, nodes: tuple[Node, Node], admin: str, redis_url: str
+) -> None:
+    """Here the process dies between its commit and the telling."""
+    one, _ = nodes
+    program = """
+import asyncio, os
+from notilog import settings as schema
+from notilog.db.session import open_database, transaction
+from notilog.realtime import events_queue
+from notilog.realtime.events_queue import Notice
+
+async def main():
+    settings = schema.load()
+    await open_database(settings)
+    events_queue.open_telling(settings)
+    async with transaction() as tx:
+        events_queue.tell(tx, "observers", die)
+
+async def die():
+    os.kill(os.getpid(), 9)
+
+asyncio.run(main())
+"""
+    async with signed_in(one.url, admin) as client:
+        await client.subscribe(TOPIC)
+        died = await asyncio.to_thread(
+            subprocess.run, (sys.executable, "-c", program), env=environment_of_programs()
+        )
+        assert died.returncode == -signal.SIGKILL
+        redis: Any = topics.connect(redis_url)
+        announced = f"notilog:topic:{TOPIC}:announced"
+        (key,) = await redis.zrange(announced, 0, -1)
+        await redis.zadd(announced, {key: 0})  # as if half a minute had passed
         await redis.aclose()
         gap = await client.next()
         assert (gap["type"], gap["topic"]) == ("gap", TOPIC)

@@ -80,10 +80,14 @@ async def test_since_changes_only_with_the_outcome(free_port: int) -> None:
     checking = Checking()
     checking.follow((PortCheck("x", "127.0.0.1", free_port),))
     await checking.run()
+    assert (checking.outcomes, checking.is_in_doubt) == ((), True)
+    await checking.run()
     (failed,) = checking.outcomes
     await checking.run()
     assert checking.outcomes[0].since == failed.since
     with socket.create_server(("127.0.0.1", free_port)):
+        await checking.run()
+        assert not checking.outcomes[0].ok
         await checking.run()
     (ok,) = checking.outcomes
     assert ok.ok
@@ -91,3 +95,22 @@ async def test_since_changes_only_with_the_outcome(free_port: int) -> None:
     checking.follow(())
     await checking.run()
     assert checking.outcomes == ()
+
+
+async def test_a_check_that_flaps_is_as_it_was(free_port: int) -> None:
+    checking = Checking()
+    checking.follow((PortCheck("x", "127.0.0.1", free_port),))
+    with socket.create_server(("127.0.0.1", free_port)):
+        await checking.run()
+    (well,) = checking.outcomes
+    for _ in range(3):
+        await checking.run()
+        (flapping,) = checking.outcomes
+        assert (flapping.ok, flapping.since, checking.is_in_doubt) == (True, well.since, True)
+        assert flapping.detail.startswith("just now: ")
+        with socket.create_server(("127.0.0.1", free_port)):
+            await checking.run()
+        assert (checking.outcomes, checking.is_in_doubt) == ((well,), False)
+    for _ in range(2):
+        await checking.run()
+    assert not checking.outcomes[0].ok

@@ -78,6 +78,17 @@ def test_a_batch_stays_until_its_positions_are_safe(
     assert Journal(tmp_path, LARGE).positions == {"at": 1}
 
 
+@pytest.mark.parametrize("damage", [b"", bytes(40), b"[]", b'{"batch": 1}', b'{"batch'])
+def test_damaged_positions_are_not_taken_for_a_first_start(tmp_path: Path, damage: bytes) -> None:
+    journal = Journal(tmp_path, LARGE)
+    journal.remove(journal.put([b"1"], {"at": 1}))
+    (tmp_path / "positions.json").write_bytes(damage)
+    with pytest.raises(OSError, match=r"positions.json is damaged.*remove it"):
+        Journal(tmp_path, LARGE)
+    (tmp_path / "positions.json").unlink()
+    assert Journal(tmp_path, LARGE).positions == {}
+
+
 def test_it_is_full_by_what_is_on_the_disk(tmp_path: Path) -> None:
     journal = Journal(tmp_path, 8192)
     first = journal.put([b"1"], {})

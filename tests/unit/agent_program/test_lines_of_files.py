@@ -1,5 +1,6 @@
 """Lines of one file: cut, unfinished, endless ones; and knowing a file again."""
 
+import itertools
 import json
 import os
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from notilog.agent.program import lane
+from notilog.agent.program import tailing as module
 from notilog.agent.program.lines_of_files import Followed, Truncated
 from notilog.agent.program.records import CUT_MARK, LONGEST_LINE, LONGEST_TEXT, Stamper
 from notilog.agent.program.settings import FileRule
@@ -111,6 +113,21 @@ def test_new_files_are_found_and_compressed_ones_are_not(tmp_path: Path) -> None
     (tmp_path / "deep" / "a.log").write_text("one\n")
     (tmp_path / "a.log.2.gz").write_text("two\n")
     assert len(read()) == 1
+    tailing.close()
+
+
+def test_a_look_that_takes_long_is_not_made_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time of a look is that of a clock that goes on by two seconds with every question."""
+    clock = itertools.count(0, 2)
+    monkeypatch.setattr(module, "monotonic", lambda: float(next(clock)))
+    tailing = Tailing(Stamper("host"), lambda _subject, _text: None)
+    tailing.follow([FileRule(str(tmp_path / "*.log"), "p")])
+    tailing.look()  # from 0 to 2
+    (tmp_path / "new.log").write_text("one\n")
+    found = [tailing.look() for _ in range(9)]
+    assert found == [False] * 8 + [True]
     tailing.close()
 
 
