@@ -27,6 +27,7 @@ from notilog.notifications.measures import MEASURES as DELIVERY_MEASURES
 from notilog.observers import readings as observers
 from notilog.observers.measures import MEASURES as OBSERVER_MEASURES
 from notilog.queues import QUEUES
+from notilog.realtime.measures import MEASURES as SOCKET_MEASURES
 from notilog.users import readings as users
 from notilog.users.measures import MEASURES as USER_MEASURES
 
@@ -35,6 +36,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     *LOG_MEASURES,
     *DELIVERY_MEASURES,
     *OBSERVER_MEASURES,
+    *SOCKET_MEASURES,
     *USER_MEASURES,
 )
 """What every room counts."""

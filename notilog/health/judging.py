@@ -41,8 +41,9 @@ class Seen:
     """What is known of the platform at an instant.
 
     ``waiting`` are messages by queue; ``beat_at`` is when a worker last heard of beat; ``nodes``
-    are the API processes by the instant of their newest sign. ``hosts`` are the database's as
-    whoever asks sees them, ``pools`` as each living process does, by the name of its sign.
+    are the API processes by the instant of their newest sign; ``sockets`` (by whose they are) and
+    ``subscriptions`` (by topic) are those of all that live. ``hosts`` are the database's as whoever
+    asks sees them, ``pools`` as each living process does, by the name of its sign.
     """
 
     now: datetime
@@ -54,6 +55,8 @@ class Seen:
     taken: str = "everything"
     hosts: Sequence[Host] = ()
     pools: Mapping[str, Sequence[Host]] = field(default_factory=dict)
+    sockets: Mapping[str, int] = field(default_factory=dict)
+    subscriptions: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def living(self) -> list[Worker]:

@@ -36,6 +36,12 @@ MOST: Final = Gauge(
     "Connections that it may have at most.",
     ("process", "host"),
 )
+SOCKETS: Final = Gauge(
+    "notilog_sockets", "Sockets that are open, of people and of agents.", ("of",)
+)
+SUBSCRIPTIONS: Final = Gauge(
+    "notilog_socket_subscriptions", "Subscriptions of people's sockets.", ("topic",)
+)
 
 
 def readings(seen: Seen, *, queues: Collection[str]) -> list[Reading]:
@@ -52,6 +58,8 @@ def readings(seen: Seen, *, queues: Collection[str]) -> list[Reading]:
         PROBLEMS.shows(len(complaints(seen, queues=queues))),
         ANSWERS.by({server: server not in seen.failing for server in SERVERS}),
         HOSTS.by({host.name: host.role is not None for host in seen.hosts}),
+        SOCKETS.by(seen.sockets),
+        SUBSCRIPTIONS.by(seen.subscriptions),
         Reading(USED, {(name, host.name): host.used for name, host in pools}),
         Reading(MOST, {(name, host.name): host.most for name, host in pools}),
     ]

@@ -1,5 +1,6 @@
 """What is known of the platform, gathered from its signs."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
@@ -28,6 +29,7 @@ async def seen(
     """
     found = await signs.newest(tx)
     beat = found.get(signs.BEAT)
+    living = [row for row in found.values() if now - row.at <= LATE]
     return Seen(
         now,
         workers=[_worker(row) for name, row in found.items() if name.startswith(signs.WORKER)],
@@ -46,7 +48,17 @@ async def seen(
             if now - row.at <= LATE and "hosts" in row.detail
         },
         taken=room.current().taken,
+        sockets=_summed(living, "sockets"),
+        subscriptions=_summed(living, "subscriptions"),
     )
+
+
+def _summed(signs: Sequence[SignRow], what: str) -> dict[str, int]:
+    """What several processes count, in all."""
+    counts = Counter[str]()
+    for sign in signs:
+        counts.update(sign.detail.get(what, {}))
+    return dict(counts)
 
 
 def _worker(row: SignRow) -> Worker:
