@@ -15,17 +15,18 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 from notilog.metrics.counted import Counter, Histogram, Metric, Sample
+from notilog.metrics.gauges import Reading
 
 
 def exposed(
     metrics: Sequence[Metric],
     samples: Mapping[Sample, float],
-    gauges: Iterable[GaugeMetricFamily],
+    readings: Iterable[Reading],
     *,
     accept: str,
 ) -> tuple[bytes, str]:
     """The metrics as text, and its content type, as the scraper's Accept header asks."""
-    families = [*(_family(metric, samples) for metric in metrics), *gauges]
+    families = [*(_family(metric, samples) for metric in metrics), *map(_gauge, readings)]
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Ready(families))
     if "application/openmetrics-text" in accept:
@@ -66,6 +67,14 @@ def _histogram(metric: Histogram, samples: Mapping[Sample, float]) -> Family:
         family.add_metric(
             labels, buckets=_cumulative(metric, by_bound), sum_value=sums.get(labels, 0.0)
         )
+    return family
+
+
+def _gauge(reading: Reading) -> Family:
+    gauge = reading.gauge
+    family = GaugeMetricFamily(gauge.name, gauge.help, labels=gauge.labels)
+    for values, value in reading.values.items():
+        family.add_metric(values, value)
     return family
 
 

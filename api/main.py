@@ -6,6 +6,8 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.routing import WebSocketRoute
@@ -98,16 +100,16 @@ async def living(app: FastAPI) -> AsyncIterator[None]:
     meanwhile = [
         asyncio.create_task(stored.keep_flushing()),
         asyncio.create_task(room.keep_looking()),
-        asyncio.create_task(signs.keep_telling(_node(), dict)),
     ]
     producer = Producer()
-    app.state.readiness = Readiness(settings, producer)
+    app.state.readiness = Readiness(producer.check)
     jobs.bind(producer.send)
     app.state.log_publisher = open_log_publisher(settings)
     app.state.sockets = Room(settings)
     of_agents = settings.section(AgentsSettings)
     app.state.agents_door = Door(of_agents.sockets, most_waiting=of_agents.sockets_unknown)
     events_queue.open_telling(settings)
+    meanwhile.append(asyncio.create_task(signs.keep_telling(_node(), partial(_sockets, app))))
     # What is loaded by now stays: looking through it again with every collection is a waste.
     gc.collect()
     gc.freeze()
@@ -123,6 +125,16 @@ async def living(app: FastAPI) -> AsyncIterator[None]:
             task.cancel()
         await asyncio.gather(*meanwhile, return_exceptions=True)
         await close_database()
+
+
+def _sockets(app: FastAPI) -> dict[str, Any]:
+    """What this process tells of its sockets with each sign of life."""
+    room: Room = app.state.sockets
+    of_agents: Door = app.state.agents_door
+    return {
+        "sockets": {"people": room.door.count, "agents": of_agents.count},
+        "subscriptions": room.fanout.subscriptions,
+    }
 
 
 def _node() -> str:

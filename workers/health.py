@@ -10,7 +10,7 @@ from kombu.entity import Exchange, Queue
 
 from notilog import clock, config
 from notilog.db.session import transaction
-from notilog.health import dead_man, report, signs
+from notilog.health import dead_man, report, servers, signs
 from notilog.health.judging import complaints
 from notilog.logs import room, stream
 from notilog.logs.batch import EXCHANGE, NAME, QUEUE
@@ -35,13 +35,25 @@ async def look() -> None:
 async def signal() -> None:
     """Tell whoever watches from outside that all is well; nothing when it is not."""
     await room.look()
+    failing = await servers.failing(_broker_answers)
     async with transaction() as tx:
-        seen = await report.seen(tx, clock.now())
+        seen = await report.seen(tx, clock.now(), failing=failing)
     found = complaints(seen, queues=QUEUES)
     if found:
         log.warning("platform_not_well", problems=found)
     else:
         await dead_man.signal()
+
+
+async def _broker_answers() -> None:
+    await asyncio.to_thread(_connect)
+
+
+def _connect() -> None:
+    with app.connection_for_write() as connection:
+        connection.ensure_connection(
+            max_retries=1, interval_start=0, reraise_as_library_errors=True
+        )
 
 
 def _tasks_waiting() -> dict[str, int]:

@@ -18,7 +18,8 @@ from api.schemas.health import (
     WorkerSeen,
 )
 from notilog import __version__, clock, config
-from notilog.db.session import asking, pools
+from notilog.agents import registry
+from notilog.db.session import asking
 from notilog.errors import Unavailable
 from notilog.health import report
 from notilog.health.judging import Seen, Worker, complaints
@@ -48,10 +49,6 @@ async def ready(request: Request) -> Ready:
 @router.get("")
 async def health(request: Request, _: Admin) -> Health:
     """Everything known of the platform's health; for administrators."""
-    hosts = [
-        DatabaseHost(host=pool.host, role=pool.role, connections=pool.used)
-        for pool in pools().metrics().pools
-    ]
     fallbacks = [
         Fallback(setting=one.setting, value=one.value, default=one.default, reason=one.reason)
         for one in config.current().fallbacks
@@ -61,6 +58,7 @@ async def health(request: Request, _: Admin) -> Health:
     async with asking(primary=True) as tx:
         seen = await report.seen(tx, clock.now(), failing=failing)
         states = await of_observers.by_state(tx)
+        of_agents = await registry.by_state(tx)
     return Health(
         version=__version__,
         problems=complaints(seen, queues=QUEUES),
@@ -70,7 +68,11 @@ async def health(request: Request, _: Admin) -> Health:
         beat_age_seconds=None if seen.beat_at is None else _age(seen.beat_at, seen),
         queues=dict(seen.waiting),
         observers=states,
-        database=hosts,
+        agents=of_agents,
+        database=[
+            DatabaseHost(host=one.name, role=one.role, connections=one.used, limit=one.most)
+            for one in seen.hosts
+        ],
         disk=Disk(
             free_mib=None if left.free is None else left.free // MIB,
             taken=left.taken,

@@ -17,8 +17,11 @@ class DatabaseHost(BaseModel):
     """One host of the database, as this API process sees it."""
 
     host: str = Field(examples=["db-1:5432"])
-    role: Literal["master", "replica"] | None = Field(description="null while it does not answer")
-    connections: int = Field(description="in use")
+    role: str | None = Field(
+        description="master or replica; null while it does not answer", examples=["master"]
+    )
+    connections: int = Field(description="of this process in use")
+    limit: int = Field(description="connections that it may have at most")
 
 
 class Fallback(BaseModel):
@@ -65,6 +68,7 @@ class Health(BaseModel):
     beat_age_seconds: float | None = Field(description="null when it was never heard of")
     queues: dict[str, int] = Field(description="messages that wait, as of the last beat")
     observers: dict[str, int] = Field(description="by state")
+    agents: dict[str, int] = Field(description="by state", examples=[{"online": 3, "offline": 1}])
     database: list[DatabaseHost]
     disk: Disk
     configuration: list[Fallback]

@@ -30,6 +30,7 @@ from notilog.errors import (
     Unauthenticated,
 )
 from notilog.realtime.fanout import Left, Subscription
+from notilog.realtime.measures import FRAMES
 from notilog.realtime.protocol import (
     BURST,
     FRAMES_A_SECOND,
@@ -162,6 +163,7 @@ class Connection:
             while (message := await self._websocket.receive())["type"] != "websocket.disconnect":
                 if self._closing is not None:
                     break
+                FRAMES.add("heard")
                 if not self._is_allowed():
                     self.end(TOO_MANY_FRAMES, f"more than {FRAMES_A_SECOND} frames a second")
                     break

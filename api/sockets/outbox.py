@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from notilog.realtime.measures import FRAMES
 from notilog.realtime.settings import SocketsSettings
 
 PATIENCE: Final = 20.0
@@ -60,6 +61,7 @@ class Outbox:
                 text = self._frames.popleft()
                 self._bytes -= len(text)
                 await self._send(text)
+                FRAMES.add("told")
                 self._room.set()
             self._news.clear()
             await self._news.wait()

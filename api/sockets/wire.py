@@ -14,9 +14,11 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import CloseCode, Frame
 
 from notilog.agents.protocol import FRAME_BYTES
+from notilog.realtime.measures import CLOSED
 
 CLOSE_WITHIN: Final = 5.0
 """Seconds that a peer gets to read what was written and to answer a close frame."""
+NORMAL: Final = 1000
 LONGEST_REASON: Final = 123
 """Bytes, by RFC 6455."""
 LARGER: Final = {"/ws/agent": FRAME_BYTES}
@@ -44,6 +46,7 @@ class Wire(WebSocketsSansIOProtocol):
             if not self.close_sent:
                 self.writable.set()  # who does not read is told all the same
                 message["reason"] = _cut(message.get("reason") or "")
+                CLOSED.add(str(message.get("code") or NORMAL))
                 await super().send(message)
                 self._end_soon()
             return
@@ -88,6 +91,7 @@ class Wire(WebSocketsSansIOProtocol):
         self.queue.put_nowait(
             {"type": "websocket.disconnect", "code": closing.code, "reason": closing.reason}
         )
+        CLOSED.add(str(closing.code))
         self.transport.write(b"".join(self.conn.data_to_send()))
         if self.transport.can_write_eof():
             self.transport.write_eof()

@@ -17,6 +17,7 @@ from notilog.db.settings import DatabaseSettings
 
 DEAD_PEER = {"idle": 10, "interval": 5, "count": 3}
 """A host that vanished without a word is given up within seconds, not the kernel's two hours."""
+POSTGRES_PORT = 5432
 UNHEARD = 20_000
 """Milliseconds for which what was sent may stay unheard."""
 
@@ -28,6 +29,11 @@ class PsycopgDriver(AsyncSqlAlchemyDriver):
         return create_async_engine(
             make_url(str(dsn)).set(drivername="postgresql+psycopg"), **kwargs
         )
+
+    def host(self, pool: AsyncEngine) -> str:
+        """With its port: several may be on one machine."""
+        url = pool.sync_engine.url
+        return f"{url.host or 'localhost'}:{url.port or POSTGRES_PORT}"
 
 
 Pools = BasePoolManager[AsyncEngine, AsyncConnection]

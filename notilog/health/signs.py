@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from notilog import clock
 from notilog.db.session import transaction
 from notilog.errors import Unavailable
+from notilog.health import hosts
 from notilog.health.tables import SignRow
 
 log = structlog.get_logger(__name__)
@@ -38,10 +39,15 @@ async def tell(tx: AsyncSession, name: str, detail: dict[str, Any], *, now: date
 
 
 async def keep_telling(name: str, detail: Callable[[], dict[str, Any]]) -> None:
-    """Give signs until cancelled; the last word is that there will be no more."""
+    """Give signs until cancelled; the last word is that there will be no more.
+
+    Args:
+        name: of this process, which begins with `WORKER` or `NODE`.
+        detail: what is known of it at that moment; its use of the database is told beside.
+    """
     try:
         while True:
-            await _told(name, detail())
+            await _told(name, {**detail(), "hosts": hosts.told(hosts.seen())})
             await asyncio.sleep(EVERY)
     finally:
         await _forgotten(name)

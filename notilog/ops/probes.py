@@ -31,18 +31,32 @@ class Finding:
         return f"{self.what}: {self.found}" + (f"; {self.advice}" if self.advice else "")
 
 
+@dataclass(frozen=True, slots=True)
+class DatabaseHost:
+    """A host of the database and what was found out about it; no role when it does not answer."""
+
+    name: str
+    role: Literal["primary", "replica"] | None
+    finding: Finding
+
+
 async def database(url: str) -> list[Finding]:
     """One finding for each host, and one more when none of them is a primary."""
-    hosts = await asyncio.gather(*(_database_host(dsn) for dsn in split_dsn(url)))
-    findings = [finding for finding, _ in hosts]
-    if not any(is_primary for _, is_primary in hosts):
+    hosts = await database_hosts(url)
+    findings = [host.finding for host in hosts]
+    if not any(host.role == "primary" for host in hosts):
         advice = "start the primary, or correct NOTILOG_DATABASE_URL"
-        found = "no primary (" + "; ".join(f"{one.what}: {one.found}" for one, _ in hosts) + ")"
+        found = "no primary (" + "; ".join(f"{one.what}: {one.found}" for one in findings) + ")"
         findings.append(Finding("database", "broken", found, advice))
     return findings
 
 
-async def _database_host(dsn: Dsn) -> tuple[Finding, bool]:
+async def database_hosts(url: str) -> list[DatabaseHost]:
+    """Every host that the URL names."""
+    return await asyncio.gather(*(_database_host(dsn) for dsn in split_dsn(url)))
+
+
+async def _database_host(dsn: Dsn) -> DatabaseHost:
     what = f"PostgreSQL {dsn.netloc}"
     try:
         async with await psycopg.AsyncConnection.connect(
@@ -54,9 +68,9 @@ async def _database_host(dsn: Dsn) -> tuple[Finding, bool]:
             version, is_replica = await found.fetchone() or ("", False)
     except psycopg.Error as error:
         advice = "start it, or correct NOTILOG_DATABASE_URL"
-        return Finding(what, "broken", _brief(error), advice), False
-    role = "replica" if is_replica else "primary"
-    return Finding(what, "ok", f"{role}, version {version}"), not is_replica
+        return DatabaseHost(dsn.netloc, None, Finding(what, "broken", _brief(error), advice))
+    role: Literal["primary", "replica"] = "replica" if is_replica else "primary"
+    return DatabaseHost(dsn.netloc, role, Finding(what, "ok", f"{role}, version {version}"))
 
 
 async def redis(url: str, *, setting: str) -> Finding:

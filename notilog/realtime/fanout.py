@@ -248,6 +248,11 @@ class Fanout:
         self._feeds: dict[str, Feed] = {}
         self._ending: set[asyncio.Task[None]] = set()
 
+    @property
+    def subscriptions(self) -> dict[str, int]:
+        """How many there are, by topic."""
+        return {topic: len(feed.subscriptions) for topic, feed in self._feeds.items()}
+
     async def subscribe(
         self,
         reader: Reader,

@@ -10,9 +10,10 @@ from uuid import UUID
 from sqlalchemy import select, update
 
 from notilog.db.session import transaction
-from notilog.errors import Invalid, Unauthenticated
+from notilog.errors import Invalid, TooMany, Unauthenticated
 from notilog.users import login_attempts, passwords, sessions
 from notilog.users.caller import Caller
+from notilog.users.measures import LOGINS
 from notilog.users.sessions import OpenedSession
 from notilog.users.tables import UserRow
 
@@ -30,8 +31,13 @@ async def log_in(login: str, password: str, *, address: str, now: datetime) -> O
         TooMany: too many failed lately for this login or from this address.
         Unauthenticated: no such person, or not their password; which, is not told.
     """
-    known = await _right(login, password, address=address, now=now)
+    try:
+        known = await _right(login, password, address=address, now=now)
+    except TooMany:
+        LOGINS.add("too_many")
+        raise
     if known is None:
+        LOGINS.add("wrong")
         raise Unauthenticated("login or password is wrong")
     outdated = known.password_hash and passwords.is_outdated(known.password_hash)
     renewed = await passwords.hashed(password) if outdated else None
@@ -43,7 +49,9 @@ async def log_in(login: str, password: str, *, address: str, now: datetime) -> O
                 .where(UserRow.id == known.user_id, UserRow.password_hash == known.password_hash)
                 .values(password_hash=renewed)
             )
-        return await sessions.open_session(tx, known.user_id, now=now)
+        opened = await sessions.open_session(tx, known.user_id, now=now)
+    LOGINS.add("signed_in")
+    return opened
 
 
 async def check_old_password(

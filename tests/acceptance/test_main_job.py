@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -189,3 +190,10 @@ def test_status_shows_that_all_is_well(running_platform: Platform) -> None:
     assert done.returncode == 0
     for name in ("general@", "logs@", "observers@", "api ", "beat", "notilog.logs"):
         assert name in done.stdout
+    assert re.search(r"127\.0\.0\.1:\d+ .* primary .* \d+ of \d+", done.stdout)
+    assert re.search(r"Broker: version .*append-only file", done.stdout)
+    assert re.search(r"Redis: version .*append-only file", done.stdout)
+    assert re.search(r"Observers: (none|\d+ )", done.stdout)
+    assert re.search(r"Agents: (none|\d+ )", done.stdout)
+    assert re.search(r"Disk: .*, everything is taken", done.stdout)
+    assert len(done.stdout.splitlines()) <= 40

@@ -24,6 +24,12 @@ def settings_for(database_url: str) -> dict[str, str]:
     }
 
 
+def with_dead_host(database_url: str) -> str:
+    """The same, with a second host at which nobody listens."""
+    before, _, database = database_url.rpartition("/")
+    return f"{before},{UNREACHABLE}/{database}"
+
+
 def change(database_url: str, statement: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(statement.encode())
@@ -60,6 +66,19 @@ def test_status_says_what_is_wrong_and_what_to_do(tmp_path: Path, database_url: 
     assert "beat has never been heard of: start `celery -A workers.app beat`" in done.stdout
     assert "no worker consumes general" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_status_names_servers_and_hosts_that_do_not_answer(
+    tmp_path: Path, database_url: str
+) -> None:
+    settings = settings_for(with_dead_host(database_url))
+    done = run(tmp_path, "status", **settings, COLUMNS="200")
+    assert done.returncode == 1
+    assert "• broker does not answer: `notilog doctor` says why" in done.stdout
+    assert "• redis does not answer" in done.stdout
+    assert f"• host {UNREACHABLE} of the database does not answer" in done.stdout
+    assert re.search(rf"{UNREACHABLE} .* does not answer .* not known", done.stdout)
+    assert "no process of the API gives signs of life" in done.stdout
 
 
 def test_migrate_makes_the_first_administrator_once(tmp_path: Path, database_url: str) -> None:

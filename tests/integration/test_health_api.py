@@ -42,3 +42,25 @@ async def test_a_refused_setting_is_shown_to_administrators(
     assert fallback["setting"] == "NOTILOG_DATABASE__POOL_SIZE"
     assert fallback["default"] == "10"
     assert "password" not in str(health["database"])
+    assert health["agents"] == {}
+
+
+@pytest.fixture
+def dead_host(environment: pytest.MonkeyPatch, database_url: str) -> None:
+    """A second host of the database, at which nobody listens."""
+    before, _, database = database_url.rpartition("/")
+    environment.setenv("NOTILOG_DATABASE_URL", f"{before},127.0.0.1:1/{database}")
+
+
+async def test_a_host_of_the_database_that_is_gone_is_a_problem_but_stops_nothing(
+    dead_host: None, admin: Person
+) -> None:
+    health = (await admin.api.get("health")).json()
+    assert health["failing"] == []
+    roles = {host["host"]: host["role"] for host in health["database"]}
+    assert roles.pop("127.0.0.1:1") is None
+    assert list(roles.values()) == ["master"]
+    assert any("host 127.0.0.1:1 of the database" in one for one in health["problems"])
+    shown = (await admin.api.get("metrics")).text
+    assert 'notilog_database_host_answers{host="127.0.0.1:1"} 0.0' in shown
+    assert (await admin.api.get("health/ready")).status_code == 200

@@ -1,6 +1,9 @@
 """What processes count is added up and shown to Prometheus, and to nobody else."""
 
 import asyncio
+import re
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +15,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
 from notilog import clock
+from notilog import settings as schema
+from notilog.agents.health import State
+from notilog.agents.tables import AgentRow
 from notilog.db.session import reading, transaction
+from notilog.health import hosts, signs
+from notilog.health.judging import Host
+from notilog.logs import room
 from notilog.metrics import counted, stored
 from notilog.notifications import measures
 from tests.integration.conftest import Person
@@ -126,3 +135,121 @@ async def test_what_waits_is_counted_by_channel(admin: Person) -> None:
     found = parsed((await admin.api.get("metrics")).text)
     assert found[email("notilog_deliveries_waiting")] == 2
     assert found["notilog_deliveries_waiting", (("channel", "log"),)] == 0
+
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "health.md"
+
+
+async def test_every_metric_is_in_the_document_and_no_other(admin: Person) -> None:
+    content = (await admin.api.get("metrics")).text
+    shown = set(re.findall(r"^# TYPE (notilog_\w+)", content, re.MULTILINE))
+    rows = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("| `notilog_")]
+    assert shown == {name for row in rows for name in re.findall(r"`(notilog_\w+)`", row)}
+
+
+async def test_logins_are_counted_by_what_came_of_them(
+    environment: pytest.MonkeyPatch, anonymous: AsyncClient, admin: Person
+) -> None:
+    wish = {"login": "bob", "name": {"first": "Bob", "last": "Lee"}, "password": "long enough"}
+    assert (await admin.api.post("users", json=wish)).status_code == 201
+    environment.setenv("NOTILOG_LOGIN__FAILURES_PER_LOGIN", "1")
+    schema.load()
+    for password in ("long enough", "wrong one", "wrong one"):
+        await anonymous.post("sessions", json={"login": "bob", "password": password})
+    await stored.flush()
+    found = parsed((await admin.api.get("metrics")).text)
+    outcomes = ("signed_in", "wrong", "too_many")
+    assert [found["notilog_logins_total", (("outcome", one),)] for one in outcomes] == [1, 1, 1]
+    assert found["notilog_users", (("role", "admin"),)] == 1
+    assert found["notilog_users", (("role", "user"),)] == 1
+    assert found["notilog_sessions", ()] == 2
+
+
+async def test_late_reminders_and_those_of_the_next_hour_are_counted(admin: Person) -> None:
+    start = clock.now() + timedelta(minutes=40)
+    wish = {
+        "name": "Planning",
+        "start_time": start.isoformat(),
+        "end_time": (start + timedelta(hours=1)).isoformat(),
+        "notifications": [
+            {"offset": "30m", "channel": "email"},
+            {"offset": "20m", "channel": "email"},
+        ],
+    }
+    created = [(await admin.api.post("events", json=wish)).json() for _ in range(2)]
+    assert (await admin.api.delete(f"events/{created[1]['id']}")).is_success
+    found = parsed((await admin.api.get("metrics")).text)
+    assert found["notilog_reminder_late_seconds", ()] == 0
+    async with transaction() as tx:
+        await tx.execute(
+            text(
+                "UPDATE reminders SET next_fire_at = now() - interval '90 s' "
+                "WHERE before = '30m' AND next_fire_at IS NOT NULL"
+            )
+        )
+    found = parsed((await admin.api.get("metrics")).text)
+    assert found["notilog_events", (("state", "planned"),)] == 1
+    assert found["notilog_events", (("state", "cancelled"),)] == 1
+    assert found["notilog_reminders", (("when", "late"),)] == 1
+    assert found["notilog_reminders", (("when", "within_an_hour"),)] == 1
+    assert 90 <= found["notilog_reminder_late_seconds", ()] < 120
+
+
+AGENTS: tuple[tuple[str, State, int], ...] = (
+    ("a", "online", 20),
+    ("b", "late", 50),
+    ("c", "offline", 900),
+)
+"""Their names, states, and the seconds since their heartbeats."""
+
+
+async def test_agents_are_measured_by_their_heartbeats_checks_and_spools(admin: Person) -> None:
+    found = parsed((await admin.api.get("metrics")).text)
+    assert found["notilog_agent_heartbeat_age_seconds", ()] == 0
+    for name, state, age in AGENTS:
+        async with transaction() as tx:
+            row = AgentRow(name=name, hostname=name, program="1", system="", python="", settings={})
+            row.state, row.heartbeat_at = state, clock.now() - timedelta(seconds=age)
+            row.told_checks = {"site": name == "a", "disk": True}
+            row.spool = {"batches": 1, "bytes": 1000, "dropped": 2}
+            tx.add(row)
+    found = parsed((await admin.api.get("metrics")).text)
+    assert found["notilog_agents", (("state", "offline"),)] == 1
+    assert 50 <= found["notilog_agent_heartbeat_age_seconds", ()] < 80
+    assert found["notilog_agent_checks", (("result", "ok"),)] == 3
+    assert found["notilog_agent_checks", (("result", "failing"),)] == 1
+    assert found["notilog_agent_spool_bytes", ()] == 3000
+    assert found["notilog_agent_spool_dropped", ()] == 6
+    health = (await admin.api.get("health")).json()
+    assert health["agents"] == {"online": 1, "late": 1, "offline": 1}
+
+
+async def test_servers_room_and_the_pools_of_each_process_are_shown(
+    environment: pytest.MonkeyPatch, admin: Person, tmp_path: Path
+) -> None:
+    environment.setenv("NOTILOG_LOGS__DISK_FOLDER", str(tmp_path))
+    schema.load()
+    left = await room.look()
+    async with transaction() as tx:
+        told = hosts.told([Host("db-1:5432", "master", used=3, most=21)])
+        await signs.tell(
+            tx, "worker:a@b", {"running": 2, "limit": 9, "hosts": told}, now=clock.now()
+        )
+        old = clock.now() - timedelta(minutes=1)
+        await signs.tell(tx, "worker:old@b", {"running": 2, "limit": 9, "hosts": told}, now=old)
+    found = parsed((await admin.api.get("metrics")).text)
+    of_worker = (("host", "db-1:5432"), ("process", "worker:a@b"))
+    assert found["notilog_database_connections", of_worker] == 3
+    assert found["notilog_database_connections_limit", of_worker] == 21
+    assert "worker:old@b" not in str(found.keys())
+    assert found["notilog_worker_tasks", (("worker", "a@b"),)] == 2
+    assert found["notilog_worker_tasks_limit", (("worker", "a@b"),)] == 9
+    assert [
+        found["notilog_server_answers", (("server", name),)]
+        for name in ("database", "broker", "redis")
+    ] == [1, 1, 1]
+    (host,) = (await admin.api.get("health")).json()["database"]
+    assert found["notilog_database_host_answers", (("host", host["host"]),)] == 1
+    assert host["limit"] == 21
+    assert found["notilog_disk_free_bytes", ()] == left.free
+    assert found["notilog_log_lowest_level_taken", ()] == 0

@@ -13,7 +13,8 @@ from notilog.notifications.channels.channel import Recipient
 from notilog.users.credentials import caller_behind
 from tests.integration.agents.speaking import Platform, known
 from tests.integration.decided import decide, decision, rows
-from tests.integration.sockets.talking import person, signed_in
+from tests.integration.sockets.talking import connected, person, signed_in
+from tests.integration.waiting import until
 
 PROBE: dict[str, Any] = {
     "name": "The shop",
@@ -87,3 +88,30 @@ async def test_how_agents_are_is_told(url: str, admin: str, ann: str) -> None:
         await asyncio.to_thread(platform.asked, "DELETE", path)
         (told,) = await client.data(1)
         assert (told["id"], told["state"]) == (welcome["agent_id"], "deleted")
+
+
+async def test_sockets_are_measured(url: str, admin: str) -> None:
+    bearer = {"Authorization": f"Bearer {admin}"}
+    async with (
+        signed_in(url, admin) as client,
+        httpx.AsyncClient(base_url=f"{url}/api/v1/", headers=bearer) as api,
+    ):
+        await client.subscribe("user")
+        async with connected(url) as stranger:
+            await stranger.send(type="nobody")
+            assert await stranger.code() == 4400
+
+        async def are_shown() -> bool:
+            text = (await api.get("metrics")).text
+            return all(
+                line in text
+                for line in (
+                    'notilog_sockets{of="people"} 1.0',
+                    'notilog_socket_subscriptions{topic="user"} 1.0',
+                    'notilog_socket_frames_total{direction="heard"} 1.0',
+                    'notilog_socket_frames_total{direction="told"} 2.0',
+                    'notilog_socket_closed_total{code="4400"} 1.0',
+                )
+            )
+
+        await until(are_shown)

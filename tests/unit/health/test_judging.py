@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from notilog.health.judging import Seen, Worker, complaints
+from notilog.health.judging import Host, Seen, Worker, complaints
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 QUEUES = ("general", "logs")
@@ -22,6 +22,7 @@ WELL = Seen(
     nodes={"n": ago(1)},
     beat_at=ago(9),
     waiting={"general": 3, "logs": 999},
+    hosts=[Host("db-1:5432", "master", used=1, most=21)],
 )
 
 
@@ -38,12 +39,21 @@ def test_a_platform_that_is_well() -> None:
         ({"workers": WELL.workers[:1]}, "no worker consumes logs: start one with -Q logs"),
         ({"workers": []}, "no worker consumes general, logs"),
         ({"waiting": {"general": 1001}}, "1001 messages wait in general"),
+        ({"nodes": {}}, "no process of the API gives signs of life: start `python -m api`"),
+        ({"nodes": {"n": ago(90), "m": ago(36)}}, "the API was last heard of 36 s ago"),
+        ({"hosts": [WELL.hosts[0], Host("db-2:5432", None)]}, "host db-2:5432 of the database"),
         ({"taken": "error and above"}, "error and above is taken"),
     ],
 )
 def test_what_is_wrong_is_said(changes: dict[str, Any], said: str) -> None:
     (complaint,) = complaints(replace(WELL, **changes), queues=QUEUES)
     assert said in complaint
+
+
+def test_one_process_of_the_api_is_enough() -> None:
+    seen = replace(WELL, nodes={"killed": ago(3600), "n": ago(35)})
+    assert complaints(seen, queues=QUEUES) == []
+    assert seen.living_nodes == ["n"]
 
 
 def test_a_worker_that_fell_silent_consumes_nothing() -> None:

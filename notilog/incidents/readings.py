@@ -1,0 +1,16 @@
+"""How many incidents there are, for Prometheus."""
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from notilog.incidents import incidents
+from notilog.metrics.gauges import Gauge, Reading
+
+INCIDENTS: Final = Gauge("notilog_incidents", "Incidents by their state.", ("state",))
+
+
+async def readings(tx: AsyncSession, _now: datetime) -> list[Reading]:
+    """What is so now."""
+    return [INCIDENTS.by(await incidents.by_state(tx))]
