@@ -131,7 +131,7 @@ async def test_changes_of_its_version_are_remembered_once_a_minute(platform: Pla
 
 @pytest.fixture
 def few_places(environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("NOTILOG_AGENTS__SOCKETS", "3")
+    environment.setenv("NOTILOG_AGENTS__SOCKETS", "2")
     environment.setenv("NOTILOG_AGENTS__SOCKETS_UNKNOWN", "2")
 
 
@@ -142,9 +142,11 @@ async def test_there_are_so_many_places_on_a_node(few_places: None, platform: Pl
             code, reason = await third.closed()
         assert (code, "at the same time" in reason) == (1013, True)
         await second.auth(tokens[0])
-        async with known(platform, tokens[1]), connected(platform) as fourth:
-            code, reason = await fourth.closed()
-        assert (code, "as many" in reason) == (1013, True)
+        async with known(platform, tokens[1]):
+            async with connected(platform) as fourth:
+                await fourth.say("auth", token=tokens[2], protocol=1, agent=ABOUT)
+                code, reason = await fourth.closed()
+            assert (code, "as many" in reason) == (1013, True)
         async with known(platform, tokens[2]) as (agent, _):  # one has gone
             await agent.beat()
             assert (await agent.hear())["type"] == "heard"
