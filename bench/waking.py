@@ -18,7 +18,13 @@ def waking() -> Iterator[Celery]:
     app.config_from_object("celeryconfig", force=True)
 
     async def send(wakeup: Wakeup) -> None:
-        sending = partial(app.send_task, wakeup.task, list(wakeup.args), expires=wakeup.expires)
+        sending = partial(
+            app.send_task,
+            wakeup.task,
+            list(wakeup.args),
+            expires=wakeup.expires,
+            ignore_result=True,
+        )
         await asyncio.to_thread(sending)
 
     jobs.bind(send)

@@ -65,7 +65,7 @@ def _spare_what_stays(**_: Any) -> None:
 
 def _begin_with_zone_rules(**_: Any) -> None:
     """After an upgrade of the tz database instants are found again before anything falls due."""
-    app.send_task("calendar.follow_zone_rules")
+    app.send_task("calendar.follow_zone_rules", ignore_result=True)
 
 
 _configure()

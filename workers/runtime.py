@@ -131,7 +131,13 @@ def _sender(app: celery.Celery, senders: ThreadPoolExecutor) -> jobs.Sender:
 
     async def send(wakeup: Wakeup) -> None:
         loop = asyncio.get_running_loop()
-        sending = partial(app.send_task, wakeup.task, list(wakeup.args), expires=wakeup.expires)
+        sending = partial(
+            app.send_task,
+            wakeup.task,
+            list(wakeup.args),
+            expires=wakeup.expires,
+            ignore_result=True,  # or it would wait for Redis, where results would be
+        )
         await loop.run_in_executor(senders, sending)
 
     return send

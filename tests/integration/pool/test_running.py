@@ -173,3 +173,19 @@ def test_a_blocked_loop_is_told_with_the_place_where_it_stands(
     send(app, "block", 4.0)
     wait_until(lambda: worker.logged("event_loop_blocked"), "the warning")
     assert worker.logged("time.sleep(seconds)")
+
+
+def test_tasks_are_woken_while_redis_is_away_and_the_broker_is_not(
+    environment: pytest.MonkeyPatch, rabbitmq_url: str, tmp_path: Path
+) -> None:
+    environment.setenv("NOTILOG_BROKER_URL", rabbitmq_url)
+    with ExitStack() as stack:
+        with redis_server.server(tmp_path / "redis") as made:
+            environment.setenv("NOTILOG_REDIS_URL", made.url)
+            schema.load()
+            app = servers.sender()
+            stack.callback(app.close)
+            stack.enter_context(servers.worker(tmp_path))
+            events = stack.enter_context(servers.listening(app))
+        app.send_task("pool.wake", args=["x"], ignore_result=True)
+        wait_until(lambda: "task-received" in events.named("pool.sleep"), "the task woken")
