@@ -57,6 +57,7 @@ from notilog.users.caller import Caller
 
 log = structlog.get_logger(__name__)
 
+FAILED: Final = 1011
 UNAVAILABLE: Final = 1013
 
 
@@ -149,6 +150,8 @@ class Connection:
         self._outbox = Outbox(room.settings, self._send, self._too_slow)
         self._subscriptions: dict[str, Subscription] = {}
         self._beginning: tuple[Subscription, Left | None] | None = None
+        self._catching_up: dict[str, asyncio.Task[None]] = {}
+        self._one_at_a_time = asyncio.Lock()
         self._allowance, self._counted_at = float(BURST), monotonic()
         self._writing: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -175,9 +178,11 @@ class Connection:
                 self._room.fanout.unsubscribe(subscription)
             self._outbox.close()
             self._writing.cancel()
-            await asyncio.gather(
-                *(task for task in (self._writing, self._closing) if task), return_exceptions=True
-            )
+            catching_up = list(self._catching_up.values())
+            for task in catching_up:
+                task.cancel()
+            ending = [self._closing] if self._closing else []
+            await asyncio.gather(self._writing, *ending, *catching_up, return_exceptions=True)
 
     def end(self, code: int, reason: str) -> None:
         """Close it, from outside; what waits to be sent is forgotten."""
@@ -256,6 +261,9 @@ class Connection:
         if subscription is None:
             raise NotFound(f"there is no subscription {id}")
         self._room.fanout.unsubscribe(subscription)
+        catching_up = self._catching_up.pop(id, None)
+        if catching_up is not None:
+            catching_up.cancel()
 
     async def connected(self, people: Iterable[UUID]) -> set[UUID]:
         return await self._room.connected(people)
@@ -277,8 +285,26 @@ class Connection:
         await self._outbox.put(encoded(answer))
         beginning, self._beginning = self._beginning, None
         if beginning is not None:
-            subscription, left = beginning
-            await subscription.catch_up(left)
+            self._begin(*beginning)
+
+    def _begin(self, subscription: Subscription, left: Left | None) -> None:
+        """Let it catch up, while what they say meanwhile is heard."""
+        name = subscription.name
+        task = self._catching_up[name] = asyncio.create_task(self._catch_up(subscription, left))
+
+        def forget(_: object) -> None:
+            if self._catching_up.get(name) is task:
+                del self._catching_up[name]
+
+        task.add_done_callback(forget)
+
+    async def _catch_up(self, subscription: Subscription, left: Left | None) -> None:
+        try:
+            async with self._one_at_a_time:
+                await subscription.catch_up(left)
+        except Exception:
+            log.exception("not_caught_up")
+            self.end(FAILED, "an unexpected error")
 
     async def _send(self, text: str) -> None:
         await self._websocket.send({"type": "websocket.send", "text": text})

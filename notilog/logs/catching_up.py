@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Final
+from uuid import UUID
+from weakref import WeakValueDictionary
 
 from notilog.db.session import transaction
 from notilog.errors import Unavailable
@@ -24,6 +26,8 @@ MOST_LOOKED_AT: Final = 100_000
 PAGE: Final = 500
 AT_ONCE: Final = 4
 """People for whom the database is asked at the same time, by one process."""
+
+_turns: Final[WeakValueDictionary[UUID, asyncio.Lock]] = WeakValueDictionary()
 
 
 def is_recent(since: datetime, now: datetime) -> bool:
@@ -44,12 +48,11 @@ async def stored_since(
         Unavailable: the database does not answer, or there is more than is looked at.
     """
     asked = replace(filters, since=since - OVERLAP, until=until + OVERLAP)
+    loop = asyncio.get_running_loop()
     cursor: str | None = None
     for _ in range(MOST_LOOKED_AT // PAGE):
-        async with (
-            _gate(asyncio.get_running_loop()),
-            transaction() as tx,
-        ):  # a replica may not have what was just committed
+        # A replica may not have what was just committed.
+        async with _turn(caller.user_id), _gate(loop), transaction() as tx:
             page = await search(tx, caller, filters=asked, order="asc", limit=PAGE, cursor=cursor)
         records = map(record_of, page.records)
         found = [one for one in records if pattern is None or pattern.found_in(one.message)]
@@ -59,6 +62,11 @@ async def stored_since(
         if cursor is None:
             return
     raise Unavailable(f"more than {MOST_LOOKED_AT} records came meanwhile")
+
+
+def _turn(user_id: UUID) -> asyncio.Lock:
+    """One page at a time for one person, however many sockets they have."""
+    return _turns.setdefault(user_id, asyncio.Lock())
 
 
 @cache

@@ -231,7 +231,7 @@ class Interest:
     def __init__(self, client: Client, topic: str) -> None:
         self._client = client
         self._topic = topic
-        self._known = False
+        self._known: bool | None = None
         self._until = 0.0
         self._asking = asyncio.Lock()
 
@@ -239,14 +239,16 @@ class Interest:
         """Whether a message would be read.
 
         Raises:
-            Unavailable: Redis does not answer; asked again within `STALE`, it is not.
+            Unavailable: Redis does not answer, or did not just before.
         """
         async with self._asking:  # who comes meanwhile waits for the answer
             now = monotonic()  # before asking: a reader counts on it that nobody believes longer
             if now >= self._until:
-                self._known, self._until = False, now + STALE
+                self._known, self._until = None, now + STALE
                 async with _answered("publish", self._topic):
                     self._known = bool(await _asked(self._client.exists(_readers(self._topic))))
+            if self._known is None:
+                raise Unavailable(f"cannot publish topic {self._topic}: Redis gave no answer")
             return self._known
 
 

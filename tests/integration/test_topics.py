@@ -243,3 +243,20 @@ async def test_what_was_announced_and_never_came_is_lost(
     following = await news(client, after.place)
     assert [one.payload for one in following.messages] == [b"b"]
     assert not following.lost
+
+
+async def test_a_failure_is_not_taken_for_nobody_listening(tmp_path: Path) -> None:
+    with redis_server.server(tmp_path / "redis") as made:
+        client = topics.connect(made.url)
+        interest = Interest(client, TOPIC)
+        await topics.start(client, TOPIC)
+        assert await interest.there()
+    while True:  # what is known is believed for a moment
+        try:
+            await interest.there()
+        except Unavailable:
+            break
+        await asyncio.sleep(0.02)
+    with pytest.raises(Unavailable):
+        await interest.there()
+    await client.aclose()

@@ -128,3 +128,21 @@ async def test_a_project_is_all_that_its_token_is_given(url: str, ann: str, wipe
         await client.subscribe("logs", after=left)
         found, _ = await missed(client)
         assert set(found) == {"first", "ours"}
+
+
+async def test_who_catches_up_is_heard_meanwhile(url: str, admin: str, wiped: Any) -> None:
+    left = await watched(url, admin)
+    await arrived(*(record(f"missed {number}") for number in range(4 * MANY)))
+    wiped()
+    async with signed_in(url, admin) as client:
+        await client.send(type="subscribe", id="logs", topic="logs", after=left)
+        await client.send(type="unsubscribe", id="logs")
+        frames = [await client.next()]
+        while frames[-1]["type"] != "unsubscribed":
+            frames.append(await client.next())
+        assert (await client.ask(type="ping", id="p"))["type"] == "pong"
+        assert client.frames == []
+        again = await client.subscribe("logs", after=left)
+        assert again["source"] == "database"
+        found, _ = await missed(client)
+        assert len(found) == 4 * MANY + 1
