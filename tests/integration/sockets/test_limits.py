@@ -2,12 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 
 import pytest
 from aiohttp import ClientWebSocketResponse
 
-from api.sockets import door
 from notilog.realtime import topics
 from tests.integration.sockets.talking import Client, connected, signed_in
 
@@ -44,6 +42,12 @@ async def one_socket(url: str, ann: str) -> AsyncIterator[ClientWebSocketRespons
 @pytest.fixture
 def single(fast: None, environment: pytest.MonkeyPatch) -> None:
     environment.setenv("NOTILOG_SOCKETS__MOST", "1")
+
+
+@pytest.fixture
+def few_unknown(fast: None, environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("NOTILOG_SOCKETS__UNKNOWN", "2")
+    environment.setenv("NOTILOG_SOCKETS__AUTH_WITHIN", "60")
 
 
 async def test_malformed_frames_are_answered_and_those_that_follow_too(
@@ -118,11 +122,11 @@ async def test_a_full_node_says_so(single: None, url: str, ann: str) -> None:
             assert (await nobody.ask(type="ping"))["code"] == "invalid"
 
 
-async def test_one_address_holds_so_many_sockets_that_say_nothing(url: str, ann: str) -> None:
-    async with AsyncExitStack() as stack:
-        silent = [await stack.enter_async_context(connected(url)) for _ in range(door.MOST_OF_ONE)]
+async def test_so_many_may_be_about_to_sign_in(few_unknown: None, url: str, ann: str) -> None:
+    async with connected(url) as silent, connected(url):
         async with connected(url) as late:
             assert await late.code() == 1013
-        assert await silent[0].code() == 4401
-    async with signed_in(url, ann) as client:
-        assert (await client.ask(type="ping", id="p"))["type"] == "pong"
+        await silent.send(type="auth", token=ann)
+        assert (await silent.next())["type"] == "welcome"
+        async with signed_in(url, ann) as client:  # one has gone in
+            assert (await client.ask(type="ping", id="p"))["type"] == "pong"
