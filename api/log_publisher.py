@@ -94,7 +94,8 @@ class QueuePublisher:
         loop = asyncio.get_running_loop()
         sending = loop.run_in_executor(self._threads, self._lines.send, message)
         try:
-            await asyncio.wait_for(sending, self._limits.publish_timeout)
+            async with asyncio.timeout(self._limits.publish_timeout):
+                await sending
         except (AMQPError, MessageNacked, TimeoutError, OSError) as error:
             raise Unavailable("the broker did not take the batch; send it again") from error
 

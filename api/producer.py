@@ -67,6 +67,7 @@ async def _bounded(
 ) -> ResultT:
     running = asyncio.get_running_loop().run_in_executor(threads, call)
     try:
-        return await asyncio.wait_for(running, seconds)
+        async with asyncio.timeout(seconds):
+            return await running
     except TimeoutError as error:
         raise Unavailable(f"the broker did not answer within {seconds:g} s") from error

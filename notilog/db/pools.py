@@ -5,6 +5,8 @@ of the least loaded one that fits. Its own SQLAlchemy driver builds asyncpg engi
 psycopg ones.
 """
 
+import asyncio
+from collections.abc import Generator
 from typing import Any
 
 from hasql.driver.asyncsqlalchemy import AsyncSqlAlchemyDriver
@@ -22,8 +24,39 @@ UNHEARD = 20_000
 """Milliseconds for which what was sent may stay unheard."""
 
 
+class _Acquiring:
+    """A connection of an engine within some seconds.
+
+    hasql's own uses `asyncio.wait_for`, which in Python 3.11 loses connections and cancellations
+    that come at the same moment.
+    """
+
+    def __init__(self, engine: AsyncEngine, seconds: float | None) -> None:
+        self._engine = engine
+        self._seconds = seconds
+
+    def __await__(self) -> Generator[Any, None, AsyncConnection]:
+        return self._connected().__await__()
+
+    async def __aenter__(self) -> AsyncConnection:
+        self._connection = await self._connected()
+        return self._connection
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._connection.close()
+
+    async def _connected(self) -> AsyncConnection:
+        async with asyncio.timeout(self._seconds):
+            return await self._engine.connect()
+
+
 class PsycopgDriver(AsyncSqlAlchemyDriver):
     """hasql's SQLAlchemy driver on psycopg 3."""
+
+    def acquire_from_pool(
+        self, pool: AsyncEngine, *, timeout: float | None = None, **_: Any
+    ) -> _Acquiring:
+        return _Acquiring(pool, timeout)
 
     async def pool_factory(self, dsn: Dsn, **kwargs: Any) -> AsyncEngine:
         return create_async_engine(

@@ -31,6 +31,8 @@ GOING = (AdminShutdown, CrashShutdown, CannotConnectNow, IdleInTransactionSessio
 """What a server says that ends this connection, or itself."""
 
 _pools: Pools | None = None
+_was_cut_off = False
+"""Whether somebody gave up while a connection may have been opened for them."""
 
 
 async def open_database(settings: Settings) -> None:
@@ -47,10 +49,11 @@ async def close_database() -> None:
         return
     was_ready = pools.available_pool_count > 0
     await pools.close()  # type: ignore[no-untyped-call]  # hasql's
-    if not was_ready:
-        # A first check, cut off while it connected, left a connection half open that the server
-        # would wait for: only the collector finds it.
+    if not was_ready or _was_cut_off:
+        # Who is cut off while connecting, as a first check may be, leaves a connection half open
+        # that the server would wait for: only the collector finds it.
         gc.collect()
+        _note_cut_off(now=False)
 
 
 def pools() -> Pools:
@@ -168,11 +171,31 @@ async def _connected(*, read_only: bool) -> AsyncConnection:
     """
     deadline = time.monotonic() + config.section(DatabaseSettings).acquire_timeout
     while True:
+        cancelled_before = _times_cancelled()
         try:
             connection: AsyncConnection = await pools().acquire(read_only=read_only)
+        except asyncio.CancelledError:
+            _note_cut_off()
+            raise
         except (DBAPIError, PoolTimeoutError, HasqlError, TimeoutError) as error:
+            _note_cut_off()
             if time.monotonic() > deadline:
                 raise Unavailable("the database does not answer") from error
         else:
+            if _times_cancelled() > cancelled_before:
+                # The pools use `asyncio.wait_for`, which in Python 3.11 forgets a cancellation that
+                # comes at the same moment as the connection.
+                await pools().release(connection)
+                raise asyncio.CancelledError
             return connection
         await asyncio.sleep(RETRY_PAUSE)
+
+
+def _note_cut_off(*, now: bool = True) -> None:
+    global _was_cut_off  # noqa: PLW0603  as `_pools`
+    _was_cut_off = now
+
+
+def _times_cancelled() -> int:
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()

@@ -17,8 +17,8 @@ from notilog.leases.leases import Fenced, Lease, renew_all, take
 
 log = structlog.get_logger(__name__)
 
-TRIES: Final = 40
-"""Between two beats, for leases that are held just then; half of them come into question."""
+TRIES: Final = 20
+"""Between two beats, for leases that are held just then."""
 
 OnBeat = Callable[[AsyncSession, Collection[Lease], datetime], Awaitable[Collection[str]]]
 """What is written in the transaction that renewed these leases; says whose work shall end."""
@@ -122,7 +122,7 @@ class Heart:
             next_at = loop.time() + pause
             left = list(self._held)
             try:
-                async with asyncio.timeout(pause / 2):
+                async with asyncio.timeout(pause):
                     while left := await self._renew(left):  # noqa: ASYNC110  another holds it
                         await asyncio.sleep(pause / TRIES)
             except (*OUTAGES, TimeoutError) as error:

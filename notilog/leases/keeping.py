@@ -58,12 +58,15 @@ async def _beat(lease: Lease, length: timedelta) -> None:
     Raises:
         Fenced: it is another's, or it ended before it could be renewed.
     """
+    loop = asyncio.get_running_loop()
     pause = length.total_seconds() / BEATS
+    next_at = loop.time() + pause
     while True:
-        await asyncio.sleep(pause)
+        await asyncio.sleep(next_at - loop.time())
+        next_at = loop.time() + pause
         now = clock.now()
         try:
-            async with asyncio.timeout(pause / 2), transaction() as tx:
+            async with asyncio.timeout(pause), transaction() as tx:
                 lease = await renew(tx, lease, now=now, length=length)
         except (*OUTAGES, TimeoutError) as error:
             log.warning("lease_not_renewed", lease=lease.name, reason=str(error))

@@ -118,7 +118,8 @@ class _Keeper:
             pause = FIRST_PAUSE if time.monotonic() - started > STEADY else pause
             self._say(f"{ending}; starting it again in {pause:.1f} s")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.stopping.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self.stopping.wait()
             pause = min(pause * 2, self.child.longest_pause)
 
     async def _run(self) -> str:

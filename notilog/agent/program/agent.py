@@ -248,7 +248,8 @@ class Agent:
             if self._checking.is_in_doubt:
                 pause = min(pause, DOUBT_SECONDS)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._recheck.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._recheck.wait()
 
     async def _keep_status(self) -> None:
         while True:

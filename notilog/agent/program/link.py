@@ -129,7 +129,8 @@ class Link:
                 self._outgoing.sent(parcel)
                 await self._socket.send_bytes(parcel.id.bytes + body)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._outgoing.news.wait(), _IDLE)
+                async with asyncio.timeout(_IDLE):
+                    await self._outgoing.news.wait()
             if self._outgoing.overdue:
                 raise Closed(1006, f"no answer within {ANSWER_WITHIN:g} s")
             await self._outgoing.forget()

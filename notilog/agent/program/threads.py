@@ -36,7 +36,8 @@ class Threads:
         thread.start()
         self._running[name] = thread
         try:
-            return await asyncio.wait_for(future, patience)
+            async with asyncio.timeout(patience):
+                return await future
         finally:
             if not future.cancelled():  # the work is done, and its thread is about to end
                 self._running.pop(name, None)
