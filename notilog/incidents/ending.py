@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog import config
-from notilog.incidents.escalation import FIRST, concerns_administrators
+from notilog.incidents.escalation import concerns_administrators, reopens_until
 from notilog.incidents.history import remember
 from notilog.incidents.saying import Said, Saying, say, take_back
 from notilog.incidents.settings import IncidentsSettings
@@ -94,12 +94,18 @@ def close(
     """
     is_silenced = row.silenced_until is not None and row.silenced_until > now
     user_id, login = by or (None, None)
-    row.state, row.resolved_at, row.resolved_by = "resolved", now, user_id
-    row.next_at = row.ends_at = None
-    remember(tx, row.id, "resolved", now=now, user_id=user_id)
-    if about is None or is_silenced or row.step < FIRST:
-        return []
     policy = config.section(IncidentsSettings).policy
+    row.state, row.resolved_at, row.resolved_by = "resolved", now, user_id
+    row.ends_at = row.reopens_until = None
+    if by is None and about is not None:
+        row.reopens_until = reopens_until(policy, now)
+    if row.reopens_until is None:
+        row.next_at = None
+    remember(tx, row.id, "resolved", now=now, user_id=user_id)
+    # What comes and goes is said to be over once, until people were told of it again.
+    if about is None or is_silenced or row.step <= row.over_step:
+        return []
+    row.over_step = row.step
     administrators = concerns_administrators(policy, row.step)
     told = {"about": about, "by": login, "spared": user_id, "administrators": administrators}
     return [Saying.of(row, said, at=now, **told)]

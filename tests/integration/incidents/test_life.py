@@ -191,8 +191,8 @@ async def test_its_source_ends_it_and_says_so_to_those_who_were_told(ann: Caller
     assert await end(3, {**ABOUT, "said": "ok"}) == {KEY}
     assert await end(4, {**ABOUT, "said": "ok"}) == frozenset()
     assert await told() == [("opened", 1), ("resolved", 1)]
-    await occur(occurrence(ann, minutes=5, lasts=True))
-    await end(6, None)
+    await occur(occurrence(ann, minutes=50, lasts=True))
+    await end(51, None)
     assert len(await told()) == 3
 
 
