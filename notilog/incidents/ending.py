@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from notilog import config
 from notilog.incidents.escalation import concerns_administrators, reopens_until
 from notilog.incidents.history import remember
-from notilog.incidents.saying import Said, Saying, say, take_back
+from notilog.incidents.saying import INCIDENT, Said, Saying, say, take_back
 from notilog.incidents.settings import IncidentsSettings
 from notilog.incidents.tables import IncidentRow
 from notilog.incidents.telling import tell_of
@@ -48,11 +48,14 @@ async def over(tx: AsyncSession, ended: Sequence[Over], *, now: datetime) -> fro
 
 
 async def all_over(tx: AsyncSession, prefix: str, *, now: datetime) -> None:
-    """Resolve every incident whose key begins so, and tell nobody: its source is no more."""
+    """Resolve every incident whose key begins so, and tell nobody: its source is no more.
+
+    What the source decided to say itself is still said.
+    """
     rows = await _held(tx, IncidentRow.key.startswith(prefix, autoescape=True))
     for row in rows:
         close(tx, row, "resolved", now=now, about=None)
-    await finish(tx, rows, ())
+    await finish(tx, rows, (), withdrawn=INCIDENT)
 
 
 async def end_quiet(tx: AsyncSession, now: datetime) -> bool:
@@ -123,10 +126,20 @@ async def _held(tx: AsyncSession, which: Any) -> Sequence[IncidentRow]:
     return rows.all()
 
 
-async def finish(tx: AsyncSession, rows: Sequence[IncidentRow], sayings: Sequence[Saying]) -> None:
-    """Write down that these are over, and say what is to be said of it."""
+async def finish(
+    tx: AsyncSession,
+    rows: Sequence[IncidentRow],
+    sayings: Sequence[Saying],
+    *,
+    withdrawn: str | None = None,
+) -> None:
+    """Write down that these are over, and say what is to be said of it.
+
+    Of messages that were not sent yet those of the kind ``withdrawn`` are taken back; None takes
+    all.
+    """
     ids = [row.id for row in rows]
     await tx.flush()
-    await take_back(tx, ids)
+    await take_back(tx, ids, kind=withdrawn)
     await say(tx, sayings)
     tell_of(tx, ids)

@@ -20,10 +20,11 @@ _SEVERITIES: Final[dict[int, Severity]] = {CRITICAL: "critical", NEAR: "warning"
 
 async def raised(
     tx: AsyncSession, said: Sequence[Saying], addressed: Mapping[UUID, Addressed]
-) -> list[Saying]:
+) -> list[tuple[Saying, UUID | None]]:
     """Open, count up and end the incidents of what is said; returns what rules are still to say.
 
-    That is not what is silenced, nor that something is back of which its incident tells.
+    That is what opened an incident, which is named with it, unless it is silenced: of what occurs
+    again the incident tells, and of something that is back too if there was one of it.
     """
     last = {_key(one): one for one in said if one.rule.incident}
     backs = [one for one in said if _ends(one)]
@@ -31,13 +32,18 @@ async def raised(
     ended = await _ended(tx, [one for one in backs if _opens(last[_key(one)])], addressed)
     found = await occurred(tx, [_occurrence(one, addressed) for one in said if _opens(one)])
     ended |= await _ended(tx, [one for one in backs if _ends(last[_key(one)])], addressed)
-    silenced = {key for key, incident in found.items() if incident.silenced}
-    return [
-        one
-        for one in said
-        if not one.rule.incident
-        or not (_key(one) in silenced or (_ends(one) and _key(one) in ended))
-    ]
+    new = {key: one.id for key, one in found.items() if one.is_new and not one.silenced}
+    silenced = {key for key, one in found.items() if one.silenced}
+    left: list[tuple[Saying, UUID | None]] = []
+    for one in said:
+        if not one.rule.incident:
+            left.append((one, None))
+        elif _opens(one):
+            if (incident_id := new.pop(_key(one), None)) is not None:
+                left.append((one, incident_id))
+        elif _key(one) not in ended | silenced:
+            left.append((one, None))
+    return left
 
 
 async def end_of(tx: AsyncSession, rule_id: UUID, *, now: datetime) -> None:
