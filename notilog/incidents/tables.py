@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from notilog.db.base import Id, Row
 from notilog.incidents.escalation import Severity, State
 
+RESOLVED = "state = 'resolved'"
 UNRESOLVED = "state <> 'resolved'"
 MAY_GO_ON = f"{UNRESOLVED} OR reopens_until IS NOT NULL"
 
@@ -35,9 +36,7 @@ class IncidentRow(Row):
         Index("ix_incidents_silenced", "key", postgresql_where=text("silenced_until IS NOT NULL")),
         Index("ix_incidents_next_at", "next_at", postgresql_where=text("state = 'open'")),
         Index("ix_incidents_ends_at", "ends_at", postgresql_where=text(UNRESOLVED)),
-        Index(
-            "ix_incidents_resolved_at", "resolved_at", postgresql_where=text("state = 'resolved'")
-        ),
+        Index("ix_incidents_resolved_at", "resolved_at", postgresql_where=text(RESOLVED)),
         *(
             Index(f"ix_incidents_{column}", column, postgresql_where=text(f"{column} IS NOT NULL"))
             for column in ("acknowledged_by", "resolved_by")
