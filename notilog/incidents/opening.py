@@ -57,6 +57,14 @@ class Opened:
     silenced: bool
 
 
+_UNRESOLVED: Final = text(
+    """
+    SELECT key FROM incidents
+    WHERE state <> 'resolved' AND EXISTS (
+        SELECT FROM unnest(CAST(:prefixes AS text[])) AS prefix WHERE starts_with(key, prefix)
+    )
+    """
+)
 # Whoever resolves or reopens one of these is waited for, and what they did is seen after that.
 _HOLD: Final = text(
     """
@@ -192,6 +200,11 @@ async def occurred(tx: AsyncSession, occurrences: Iterable[Occurrence]) -> dict[
     await say(tx, to_tell)
     tell_of(tx, (opened.id for opened in found.values()))
     return found
+
+
+async def unresolved(tx: AsyncSession, prefixes: Iterable[str]) -> frozenset[str]:
+    """The keys of all incidents that are not resolved, and begin with one of these."""
+    return frozenset(await tx.scalars(_UNRESOLVED, {"prefixes": list(prefixes)}))
 
 
 def _merged(occurrences: Iterable[Occurrence]) -> dict[str, Occurrence]:

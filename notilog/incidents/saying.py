@@ -1,7 +1,8 @@
 """What is said of incidents, as deliveries to the people whom they concern."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal, Self
 from uuid import UUID
@@ -23,6 +24,8 @@ Said = Literal["opened", "again", "resolved", "quiet"]
 
 INCIDENT: Final = "incident"
 PRIORITIES: Final[dict[Severity, int]] = {"critical": CRITICAL, "warning": SERIOUS, "info": MINOR}
+FEW: Final = 3
+"""Messages that somebody has one by one, when they are decided at once."""
 _Addressed = dict[UUID, tuple[UserRow, str | None]]
 """By their ids, people and the channels that were chosen for them."""
 
@@ -74,7 +77,10 @@ class Saying:
 
 
 async def say(tx: AsyncSession, sayings: Sequence[Saying]) -> None:
-    """Decide a delivery to everybody whom it concerns, and wake its channel."""
+    """Decide a delivery to everybody whom it concerns, and wake its channel.
+
+    Whoever is told of more than a few at once has them in one message.
+    """
     if not sayings:
         return
     concerned = await _concerned(tx, {saying.incident_id for saying in sayings})
@@ -86,7 +92,7 @@ async def say(tx: AsyncSession, sayings: Sequence[Saying]) -> None:
         for person, channel in _people(saying, concerned, administrators)
         if not saying.is_over or (saying.incident_id, person.id) in heard
     ]
-    await deliveries.decide(tx, decisions)
+    await deliveries.decide(tx, _gathered(decisions))
     for channel in sorted({decision.channel for decision in decisions}):
         jobs.wake(deliveries.SEND, channel)
 
@@ -99,6 +105,15 @@ async def take_back(
     Messages of the source about them are taken back too, unless a ``kind`` is named.
     """
     await deliveries.withdraw(tx, *incident_ids, kind=kind, on_the_way=False)
+
+
+def _gathered(decisions: Sequence[Decision]) -> list[Decision]:
+    told = Counter(decision.user_id for decision in decisions)
+    at = max((decision.due_at for decision in decisions), default=None)
+    return [
+        replace(decision, held_until=at) if told[decision.user_id] > FEW else decision
+        for decision in decisions
+    ]
 
 
 def _people(
