@@ -54,6 +54,8 @@ class IncidentAnswer(BaseModel):
         row = shown.row
         people = {"acknowledged_by": shown.acknowledged_by, "resolved_by": shown.resolved_by}
         columns = {name: getattr(row, name) for name in cls.model_fields if name not in people}
+        if row.state == "resolved":  # it has the one that it goes on with
+            columns["next_at"] = None
         return cls(**columns, **people)
 
 

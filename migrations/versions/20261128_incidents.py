@@ -58,6 +58,8 @@ def upgrade() -> None:
         sa.Column('acknowledged_by', sa.Uuid(), nullable=True),
         _instant('resolved_at'),
         sa.Column('resolved_by', sa.Uuid(), nullable=True),
+        _instant('reopens_until'),
+        sa.Column('over_step', sa.SmallInteger(), server_default=sa.text('0'), nullable=False),
         sa.CheckConstraint(
             "severity IN ('info', 'warning', 'critical')", name=op.f('ck_incidents_severity')
         ),
@@ -101,6 +103,12 @@ def upgrade() -> None:
     op.create_index(
         op.f('ix_incident_history_incident_id_id'), 'incident_history', ['incident_id', 'id']
     )
+    op.create_index(
+        'ix_incident_history_user_id',
+        'incident_history',
+        ['user_id'],
+        postgresql_where=sa.text('user_id IS NOT NULL'),
+    )
     op.add_column(
         'alert_rules',
         sa.Column('incident', sa.Boolean(), server_default=sa.text('false'), nullable=False),
@@ -112,6 +120,10 @@ def _create_indexes() -> None:
         'uq_incidents_unresolved', 'incidents', ['key'], unique=True, postgresql_where=UNRESOLVED
     )
     for name, column, where in (
+        ('reopens', 'key', "state <> 'resolved' OR reopens_until IS NOT NULL"),
+        ('unresolved_id', 'id', "state <> 'resolved'"),
+        ('acknowledged_by', 'acknowledged_by', 'acknowledged_by IS NOT NULL'),
+        ('resolved_by', 'resolved_by', 'resolved_by IS NOT NULL'),
         ('silenced', 'key', 'silenced_until IS NOT NULL'),
         ('next_at', 'next_at', "state = 'open'"),
         ('ends_at', 'ends_at', "state <> 'resolved'"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
@@ -18,7 +18,9 @@ from notilog.agents.settings_schema import AgentSettings
 from notilog.agents.tables import AgentRow
 from notilog.agents.telling import tell_of, tell_of_removal
 from notilog.errors import FieldError, Invalid, NotFound, Stale
+from notilog.incidents.concerning import concern
 from notilog.incidents.ending import all_over
+from notilog.incidents.opening import Recipient
 from notilog.users.tables import TokenRow, UserRow
 
 
@@ -83,6 +85,8 @@ async def change(
 ) -> AgentRow:
     """Change an agent; new settings reach it within one heartbeat, wherever it is connected.
 
+    Incidents of it concern those who are to be told from now on.
+
     Raises:
         NotFound: there is none.
         Stale: its version is not one of the expected ones; None expects any.
@@ -103,6 +107,10 @@ async def change(
     row.version += 1
     row.updated_at = now
     await tx.flush()
+    if wanted.tell is not None:
+        people = select(UserRow.id).where(or_(UserRow.id == row.owner, UserRow.login.in_(row.tell)))
+        heard = [Recipient(user_id) for user_id in await tx.scalars(people)]
+        await concern(tx, key_of(agent_id), heard)
     tell_of(tx, [agent_id])
     return row
 

@@ -101,10 +101,10 @@ async def _end_silences(tx: AsyncSession, key: str) -> None:
 
 
 def _next_at(row: IncidentRow, until: datetime | None, now: datetime) -> datetime | None:
-    if until is not None:
-        return escalation.held(row.next_at, until=until)
+    """Counted from now: what is due may be late only for a silence that this one ends."""
     policy = config.section(IncidentsSettings).policy
-    return escalation.next_at(policy, row.severity, step=row.step, now=now)
+    due_at = escalation.next_at(policy, row.severity, step=row.step, now=now)
+    return due_at if until is None else escalation.held(due_at, until=until)
 
 
 async def _changed(tx: AsyncSession, row: IncidentRow) -> None:

@@ -10,9 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog import config
-from notilog.incidents.escalation import FIRST, concerns_administrators
+from notilog.incidents.escalation import concerns_administrators, reopens_until
 from notilog.incidents.history import remember
-from notilog.incidents.saying import Said, Saying, say, take_back
+from notilog.incidents.saying import INCIDENT, Said, Saying, say, take_back
 from notilog.incidents.settings import IncidentsSettings
 from notilog.incidents.tables import IncidentRow
 from notilog.incidents.telling import tell_of
@@ -48,11 +48,14 @@ async def over(tx: AsyncSession, ended: Sequence[Over], *, now: datetime) -> fro
 
 
 async def all_over(tx: AsyncSession, prefix: str, *, now: datetime) -> None:
-    """Resolve every incident whose key begins so, and tell nobody: its source is no more."""
+    """Resolve every incident whose key begins so, and tell nobody: its source is no more.
+
+    What the source decided to say itself is still said.
+    """
     rows = await _held(tx, IncidentRow.key.startswith(prefix, autoescape=True))
     for row in rows:
         close(tx, row, "resolved", now=now, about=None)
-    await finish(tx, rows, ())
+    await finish(tx, rows, (), withdrawn=INCIDENT)
 
 
 async def end_quiet(tx: AsyncSession, now: datetime) -> bool:
@@ -94,12 +97,18 @@ def close(
     """
     is_silenced = row.silenced_until is not None and row.silenced_until > now
     user_id, login = by or (None, None)
-    row.state, row.resolved_at, row.resolved_by = "resolved", now, user_id
-    row.next_at = row.ends_at = None
-    remember(tx, row.id, "resolved", now=now, user_id=user_id)
-    if about is None or is_silenced or row.step < FIRST:
-        return []
     policy = config.section(IncidentsSettings).policy
+    row.state, row.resolved_at, row.resolved_by = "resolved", now, user_id
+    row.ends_at = row.reopens_until = None
+    if by is None and about is not None:
+        row.reopens_until = reopens_until(policy, now)
+    if row.reopens_until is None:
+        row.next_at = None
+    remember(tx, row.id, "resolved", now=now, user_id=user_id)
+    # What comes and goes is said to be over once, until people were told of it again.
+    if about is None or is_silenced or row.step <= row.over_step:
+        return []
+    row.over_step = row.step
     administrators = concerns_administrators(policy, row.step)
     told = {"about": about, "by": login, "spared": user_id, "administrators": administrators}
     return [Saying.of(row, said, at=now, **told)]
@@ -117,10 +126,20 @@ async def _held(tx: AsyncSession, which: Any) -> Sequence[IncidentRow]:
     return rows.all()
 
 
-async def finish(tx: AsyncSession, rows: Sequence[IncidentRow], sayings: Sequence[Saying]) -> None:
-    """Write down that these are over, and say what is to be said of it."""
+async def finish(
+    tx: AsyncSession,
+    rows: Sequence[IncidentRow],
+    sayings: Sequence[Saying],
+    *,
+    withdrawn: str | None = None,
+) -> None:
+    """Write down that these are over, and say what is to be said of it.
+
+    Of messages that were not sent yet those of the kind ``withdrawn`` are taken back; None takes
+    all.
+    """
     ids = [row.id for row in rows]
     await tx.flush()
-    await take_back(tx, ids)
+    await take_back(tx, ids, kind=withdrawn)
     await say(tx, sayings)
     tell_of(tx, ids)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
@@ -17,6 +17,26 @@ from notilog.users.tables import UserRow
 What = Literal["opened", "again", "told", "acknowledged", "silenced", "resolved"]
 
 FORGOTTEN_AT_ONCE: Final = 1_000
+LINES: Final = 1_000
+"""Of one incident; older ones are forgotten before it is over."""
+
+_SHORTEN: Final = text(
+    """
+    DELETE FROM incident_history AS h
+    USING (
+        SELECT incidents.id, oldest.id AS until
+        FROM incidents CROSS JOIN LATERAL (
+            SELECT id FROM incident_history
+            WHERE incident_id = incidents.id
+            ORDER BY id DESC
+            OFFSET :lines
+            LIMIT 1
+        ) AS oldest
+        WHERE incidents.state <> 'resolved'
+    ) AS long
+    WHERE h.incident_id = long.id AND h.id <= long.until
+    """
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +102,11 @@ async def listing(
 
 
 async def forget(tx: AsyncSession, now: datetime) -> bool:
-    """Delete some of the incidents that were resolved long ago; says whether there may be more."""
+    """Delete some of the incidents that were resolved long ago; says whether there may be more.
+
+    Of those that are not resolved the oldest lines are deleted, when there are many.
+    """
+    await tx.execute(_SHORTEN, {"lines": LINES})
     kept_since = now - timedelta(days=config.section(IncidentsSettings).keep_days)
     old = (
         select(IncidentRow.id)

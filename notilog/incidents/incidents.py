@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, func, select
+from sqlalchemy import ColumnElement, Select, TextClause, exists, func, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from notilog import cursors
 from notilog.errors import NotFound
-from notilog.incidents.tables import IncidentRecipientRow, IncidentRow
+from notilog.incidents.tables import RESOLVED, UNRESOLVED, IncidentRecipientRow, IncidentRow
 from notilog.users.caller import Caller
 from notilog.users.tables import UserRow
 
@@ -90,12 +90,16 @@ async def held(tx: AsyncSession, caller: Caller, *, incident_id: UUID) -> Incide
     return row
 
 
-async def by_state(tx: AsyncSession) -> dict[str, int]:
-    """How many incidents there are in each state."""
+async def by_state(tx: AsyncSession, *, most_resolved: int) -> dict[str, int]:
+    """How many incidents there are in each state; those that are over are counted up to a bound."""
     found = await tx.execute(
-        select(IncidentRow.state, func.count().label("incidents")).group_by(IncidentRow.state)
+        select(IncidentRow.state, func.count().label("incidents"))
+        .where(text(UNRESOLVED))
+        .group_by(IncidentRow.state)
     )
-    counted: dict[str, int] = dict.fromkeys(("open", "acknowledged", "resolved"), 0)
+    over = select(literal(1)).select_from(IncidentRow).where(text(RESOLVED)).limit(most_resolved)
+    counted: dict[str, int] = dict.fromkeys(("open", "acknowledged"), 0)
+    counted["resolved"] = await tx.scalar(select(func.count()).select_from(over.subquery())) or 0
     return counted | {row.state: row.incidents for row in found}
 
 
@@ -117,10 +121,12 @@ def _visible(caller: Caller) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _wanted(filters: Filters) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
+def _wanted(filters: Filters) -> list[ColumnElement[bool] | TextClause]:
+    conditions: list[ColumnElement[bool] | TextClause] = []
     if filters.states:
         conditions.append(IncidentRow.state.in_(filters.states))
+        if "resolved" not in filters.states:  # few of all, and they have an index
+            conditions.append(text(f"incidents.{UNRESOLVED}"))
     if filters.severities:
         conditions.append(IncidentRow.severity.in_(filters.severities))
     if filters.source is not None:

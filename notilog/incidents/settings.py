@@ -33,6 +33,12 @@ class IncidentsSettings(Section):
         le=525_600,
         description="minutes without a new occurrence after which it is resolved; 0 never",
     )
+    reopen_minutes: float = Field(
+        10.0,
+        ge=0,
+        le=10_080,
+        description="minutes for which what was over by itself goes on if it occurs; 0 never",
+    )
     keep_days: float = Field(
         90.0, gt=0, le=3_650, description="days for which resolved incidents are kept"
     )
@@ -44,4 +50,5 @@ class IncidentsSettings(Section):
             repeats=self.repeats,
             administrators_from=self.administrators_from,
             quiet=timedelta(minutes=self.quiet_minutes) if self.quiet_minutes else None,
+            reopen=timedelta(minutes=self.reopen_minutes) if self.reopen_minutes else None,
         )

@@ -11,7 +11,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from notilog.db.base import Id, Row
 from notilog.incidents.escalation import Severity, State
 
+RESOLVED = "state = 'resolved'"
 UNRESOLVED = "state <> 'resolved'"
+MAY_GO_ON = f"{UNRESOLVED} OR reopens_until IS NOT NULL"
 
 
 class IncidentRow(Row):
@@ -19,7 +21,9 @@ class IncidentRow(Row):
 
     ``about`` is the news that opened it, or the last one of it, as messages are made of it.
     ``step`` counts how often it was told, ``next_at`` is when it is told again, ``ends_at`` when it
-    is over unless it occurs again. ``resolved_by`` is NULL when it was resolved by itself.
+    is over unless it occurs again. ``resolved_by`` is NULL when it was resolved by itself; until
+    ``reopens_until`` it goes on then if it occurs, with the ``next_at`` that it had. ``over_step``
+    is the step at which people were told last that it is over.
     """
 
     __tablename__ = "incidents"
@@ -27,11 +31,15 @@ class IncidentRow(Row):
         CheckConstraint("severity IN ('info', 'warning', 'critical')", name="severity"),
         CheckConstraint("state IN ('open', 'acknowledged', 'resolved')", name="state"),
         Index("uq_incidents_unresolved", "key", unique=True, postgresql_where=text(UNRESOLVED)),
+        Index("ix_incidents_reopens", "key", postgresql_where=text(MAY_GO_ON)),
+        Index("ix_incidents_unresolved_id", "id", postgresql_where=text(UNRESOLVED)),
         Index("ix_incidents_silenced", "key", postgresql_where=text("silenced_until IS NOT NULL")),
         Index("ix_incidents_next_at", "next_at", postgresql_where=text("state = 'open'")),
         Index("ix_incidents_ends_at", "ends_at", postgresql_where=text(UNRESOLVED)),
-        Index(
-            "ix_incidents_resolved_at", "resolved_at", postgresql_where=text("state = 'resolved'")
+        Index("ix_incidents_resolved_at", "resolved_at", postgresql_where=text(RESOLVED)),
+        *(
+            Index(f"ix_incidents_{column}", column, postgresql_where=text(f"{column} IS NOT NULL"))
+            for column in ("acknowledged_by", "resolved_by")
         ),
     )
 
@@ -56,6 +64,8 @@ class IncidentRow(Row):
     )
     resolved_at: Mapped[datetime | None]
     resolved_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    reopens_until: Mapped[datetime | None]
+    over_step: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
 
 
 class IncidentRecipientRow(Row):
@@ -82,6 +92,9 @@ class IncidentHistoryRow(Row):
             name="what",
         ),
         Index(None, "incident_id", "id"),
+        Index(
+            "ix_incident_history_user_id", "user_id", postgresql_where=text("user_id IS NOT NULL")
+        ),
     )
 
     id: Mapped[Id]

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from notilog.db.session import asking
@@ -17,7 +17,9 @@ TOPIC: Final = "incidents"
 _COLUMNS: Final = (
     *(IncidentRow.id, IncidentRow.key, IncidentRow.source, IncidentRow.project),
     *(IncidentRow.title, IncidentRow.severity, IncidentRow.state, IncidentRow.count),
-    *(IncidentRow.step, IncidentRow.next_at, IncidentRow.opened_at, IncidentRow.last_at),
+    *(IncidentRow.step, IncidentRow.opened_at, IncidentRow.last_at),
+    # What is resolved has the one that it goes on with if it occurs.
+    case((IncidentRow.state == "open", IncidentRow.next_at)).label("next_at"),
     *(IncidentRow.silenced_until, IncidentRow.acknowledged_at, IncidentRow.resolved_at),
 )
 

@@ -40,7 +40,8 @@ class Decision:
     reminder has an offset (``before``), the original start of its occurrence, and ``starts_at``,
     when that begins; it is of no use afterwards. Other messages have none of them. ``event_id`` is
     what the message is about: an event, or an incident, or nothing that has an id. ``channel`` is
-    where it goes unless the person wishes otherwise, and ``held_until`` is set by their wishes.
+    where it goes unless the person wishes otherwise. What has the same ``held_until`` leaves as one
+    message; their wishes may set a later one.
     """
 
     kind: str
@@ -140,6 +141,7 @@ def _arranged(decision: Decision, wishes: Wishes) -> list[Decision]:
     for channel in channels:
         if channel != decision.channel:
             jobs.wake(SEND, channel)
+    held = held or decision.held_until
     return [replace(decision, channel=channel, held_until=held) for channel in channels]
 
 

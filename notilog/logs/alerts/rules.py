@@ -14,7 +14,7 @@ from notilog.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, S
 from notilog.logs.alerts import states
 from notilog.logs.alerts.drafts import RuleDraft, rule_of
 from notilog.logs.alerts.matching import Rule
-from notilog.logs.alerts.raising import end_of
+from notilog.logs.alerts.raising import end_of, readdressed
 from notilog.logs.alerts.rulebook import compiled, draft_of
 from notilog.logs.alerts.settings import AlertsSettings
 from notilog.logs.alerts.tables import AlertRecipientRow, AlertRuleRow
@@ -136,6 +136,7 @@ async def change(
     if not kept:
         await tx.execute(delete(AlertRecipientRow).where(AlertRecipientRow.rule_id == rule_id))
         await _address(tx, caller, row, recipients)
+        await readdressed(tx, rule_id)
     after = draft_of(row)
     is_other = _counted(after) != _counted(before)
     if is_other:

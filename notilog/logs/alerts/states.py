@@ -111,6 +111,9 @@ async def due(
 ) -> dict[Group, State]:
     """Hold groups of which something ends by now; those that others hold are left to them.
 
+    Their rules are held too, and whoever changes one is left alone: nobody waits here. Who counts
+    for a rule holds it with a lock that does not exclude this one.
+
     What may be missing ends by ``known_until``, until when records were looked at, if ever.
     """
     of_absence = AlertRuleRow.kind == "absence"
@@ -121,7 +124,7 @@ async def due(
         .where(AlertStateRow.wake_at <= now, or_(not_(of_absence), is_known))
         .order_by(AlertStateRow.wake_at)
         .limit(limit)
-        .with_for_update(skip_locked=True, of=AlertStateRow)
+        .with_for_update(skip_locked=True, key_share=True, of=(AlertStateRow, AlertRuleRow))
     )
     return {(row.rule_id, row.fingerprint): state_of(row) for row in rows}
 

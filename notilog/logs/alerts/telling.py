@@ -24,19 +24,20 @@ async def tell(tx: AsyncSession, said: Sequence[Saying]) -> None:
     if not said:
         return
     addressed = await _addressed(tx, {saying.rule.id for saying in said})
+    to_say: list[tuple[Saying, UUID | None]] = [(saying, None) for saying in said]
     if any(saying.rule.incident for saying in said):
-        said = await raised(tx, said, addressed)
+        to_say = await raised(tx, said, addressed)
     decisions = [
         Decision(
             kind=ALERT,
-            event_id=None,
+            event_id=incident_id,
             user_id=person.user_id,
             channel=person.channel,
             priority=priority_of(saying),
             content=content_of(saying, name=addressed[saying.rule.id].rule_name),
             due_at=saying.verdict.at,
         )
-        for saying in said
+        for saying, incident_id in to_say
         for person in addressed[saying.rule.id].people
     ]
     if not decisions:

@@ -11,7 +11,7 @@ from notilog.db.session import transaction
 from notilog.logs import progress
 from notilog.logs.alerts import rulebook, states
 from notilog.logs.alerts.counting import State, tick
-from notilog.logs.alerts.raising import forgotten
+from notilog.logs.alerts.raising import end_left, forgotten
 from notilog.logs.alerts.sayings import Saying
 from notilog.logs.alerts.settling import measure
 from notilog.logs.alerts.states import Group
@@ -46,6 +46,8 @@ async def watch(now: datetime) -> bool:
     remembered = timedelta(days=config.section(LogsSettings).remember_batches_days)
     async with transaction() as tx:
         await tx.execute(delete(AlertBatchRow).where(AlertBatchRow.counted_at < now - remembered))
+    async with transaction() as tx:
+        await end_left(tx, now)
     return waits
 
 

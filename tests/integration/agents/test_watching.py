@@ -21,6 +21,7 @@ from notilog.users.caller import Caller
 from notilog.users.tables import UserRow
 from tests.integration.conftest import Person
 from tests.integration.decided import people
+from tests.integration.incidents.raising import send
 
 HOUR = timedelta(hours=1)
 
@@ -53,7 +54,8 @@ async def _beats(agent_id: UUID, *, after: timedelta, **checks: bool) -> None:
 
 
 async def _told(seconds: float) -> list[tuple[str, str]]:
-    """What is told in all once several have watched so long after the start."""
+    """What is told in all once several have watched so long after the start; it was sent before."""
+    await send()
     now = clock.now() - HOUR + timedelta(seconds=seconds)
     await asyncio.gather(watching.watch(now), watching.watch(now))
     await watching.watch(now)

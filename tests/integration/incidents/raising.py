@@ -84,6 +84,14 @@ async def told() -> list[tuple[str, int]]:
         return [(row.content["said"], row.content["step"]) for row in rows]
 
 
+async def send() -> None:
+    """Everybody hears what was decided until now."""
+    async with transaction() as tx:
+        await tx.execute(
+            update(DeliveryRow).where(DeliveryRow.status == "pending").values(status="sent")
+        )
+
+
 async def happened(incident_id: UUID) -> list[str]:
     async with transaction() as tx:
         found, _ = await history.listing(tx, incident_id, limit=100)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from notilog import settings as schema
 from notilog.db.session import transaction
@@ -26,6 +26,7 @@ from tests.integration.incidents.raising import (
     occur,
     occurrence,
     person,
+    send,
     tick,
     told,
 )
@@ -144,6 +145,32 @@ async def test_a_silence_holds_it_and_what_comes_after_it_was_over(ann: Caller) 
     assert await happened(again.id) == ["opened", "told"]
 
 
+async def test_a_shorter_silence_holds_it_for_shorter(ann: Caller) -> None:
+    incident = await occur(occurrence(ann))
+    await silence(ann, incident, until=600)
+    assert (await silence(ann, incident, until=3, minutes=2)).row.next_at == at(7)
+    assert (await silence(ann, incident, until=30, minutes=2)).row.next_at == at(30)
+
+
+async def test_that_it_is_over_hears_who_heard_of_it(ann: Caller) -> None:
+    root = await person("root", is_admin=True)
+    ben = await person("ben")
+    await occur(occurrence(ann, ben))
+    async with transaction() as tx:
+        of_ann = update(DeliveryRow).where(DeliveryRow.user_id == ann.user_id)
+        await tx.execute(of_ann.values(status="sending"))
+    assert await end(3, ABOUT) == {KEY}
+    async with transaction() as tx:
+        rows = (await tx.scalars(select(DeliveryRow).order_by(DeliveryRow.id))).all()
+    told_of = {(row.user_id, row.content["said"], row.status) for row in rows}
+    assert told_of == {
+        (ann.user_id, "opened", "sending"),
+        (ben.user_id, "opened", "withdrawn"),
+        (ann.user_id, "resolved", "pending"),
+    }
+    assert root.user_id not in {row.user_id for row in rows}
+
+
 async def test_a_silence_ends_early(ann: Caller) -> None:
     incident = await occur(occurrence(ann))
     await silence(ann, incident, until=600)
@@ -158,6 +185,7 @@ async def test_a_silence_ends_early(ann: Caller) -> None:
 async def test_resolved_it_is_over_and_the_next_one_is_another(ann: Caller) -> None:
     ben = await person("ben")
     incident = await occur(occurrence(ann, ben))
+    await send()
     await silence(ann, incident, until=600)
     await silence(ann, incident, until=None)
     shown = await resolve(ann, incident)
@@ -188,16 +216,18 @@ async def test_resolving_ends_the_silence_of_its_key(ann: Caller) -> None:
 
 async def test_its_source_ends_it_and_says_so_to_those_who_were_told(ann: Caller) -> None:
     await occur(occurrence(ann, lasts=True))
+    await send()
     assert await end(3, {**ABOUT, "said": "ok"}) == {KEY}
     assert await end(4, {**ABOUT, "said": "ok"}) == frozenset()
     assert await told() == [("opened", 1), ("resolved", 1)]
-    await occur(occurrence(ann, minutes=5, lasts=True))
-    await end(6, None)
+    await occur(occurrence(ann, minutes=50, lasts=True))
+    await end(51, None)
     assert len(await told()) == 3
 
 
 async def test_quiet_for_long_it_is_over_by_itself_unless_it_lasts(ann: Caller) -> None:
     await occur(occurrence(ann), occurrence(ann, key="agent:2", lasts=True))
+    await send()
     await occur(occurrence(ann, minutes=100))
     await tick(24 * 60 + 99)
     assert {row.state for row in await incidents()} == {"open"}
@@ -241,3 +271,17 @@ async def test_what_was_resolved_long_ago_is_forgotten(ann: Caller) -> None:
         left = set(await tx.scalars(select(IncidentHistoryRow.what)))
     assert [row.state for row in await incidents()] == ["open"]
     assert left == {"opened", "told"}
+
+
+async def test_of_one_that_goes_on_the_oldest_lines_are_forgotten(
+    ann: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "LINES", 3)
+    long, short = [await occur(occurrence(ann, key=key)) for key in ("agent:1", "agent:2")]
+    for minute in range(1, 6):
+        await occur(occurrence(ann, key="agent:1", minutes=minute))
+    await acknowledge(ann, long, 7)
+    async with transaction() as tx:
+        await history.forget(tx, at(8))
+    assert await happened(long.id) == ["again", "again", "acknowledged"]
+    assert await happened(short.id) == ["opened", "told"]

@@ -18,7 +18,7 @@ from notilog.logs.alerts.watch import watch
 from notilog.logs.connectors.alerts import AlertsConnector
 from notilog.users.caller import Caller
 from tests.integration.alerting import deliveries, failure, handed, make_rule
-from tests.integration.incidents.raising import happened, incidents, person
+from tests.integration.incidents.raising import happened, incidents, person, send
 
 SECOND = timedelta(seconds=1)
 
@@ -97,7 +97,8 @@ async def test_a_rule_says_it_once_and_its_incident_goes_on(
     await connector.take([handed(failure(host="a"), at=begin + 70 * SECOND)])
     counted = {row.key[-1]: row.count for row in await incidents()}
     assert counted == {"a": 2, "b": 1}
-    assert await said() == [("alert", "matched")] * 2 + [("alert", "more")]
+    assert await said() == [("alert", "matched")] * 2
+    assert {row.event_id for row in await deliveries()} == {first.id, second.id}
     await tick(begin + timedelta(minutes=5))
     told = [row for row in await deliveries() if row.kind == "incident"]
     assert [(row.content["said"], row.channel) for row in told] == [("again", "email")] * 2
@@ -125,7 +126,7 @@ async def test_a_silenced_incident_silences_the_messages_of_its_rule(
     await connector.take([handed(failure(), at=begin + 60 * SECOND)])
     assert await said() == [("alert", "matched")]
     await connector.take([handed(failure(), at=until + SECOND)])
-    assert await said() == [("alert", "matched")] * 2
+    assert await said() == [("alert", "matched")]
     assert [row.count for row in await incidents()] == [3]
 
 
@@ -141,6 +142,7 @@ async def test_what_is_missing_is_an_incident_until_it_is_back(
     (row,) = await incidents()
     assert (row.state, row.severity, row.ends_at) == ("open", "warning", None)
     assert await said() == [("alert", "missing")]
+    await send()
     await connector.take([handed(failure(), at=begin + 200 * SECOND)])
     (row,) = await incidents()
     assert (row.state, row.resolved_at) == ("resolved", begin + 200 * SECOND)
@@ -148,7 +150,7 @@ async def test_what_is_missing_is_an_incident_until_it_is_back(
     assert await happened(row.id) == ["opened", "told", "resolved"]
 
 
-async def test_what_is_back_and_missing_again_at_once_is_another_incident(
+async def test_what_is_back_and_missing_again_at_once_goes_on(
     ann: Caller, connector: AlertsConnector
 ) -> None:
     begin = clock.now() - timedelta(hours=1)
@@ -156,14 +158,38 @@ async def test_what_is_back_and_missing_again_at_once_is_another_incident(
     await make_rule(ann, incident=True, now=begin, **fields)
     await looked_until(begin + 100 * SECOND)
     await watch(begin + 100 * SECOND)
+    await send()
     both = handed(failure(), failure(), at=begin + 200 * SECOND)
     await connector.take([both, handed(failure(), at=begin + 1000 * SECOND)])
-    assert [row.state for row in await incidents()] == ["resolved", "open"]
-    assert await said() == [
-        ("alert", "missing"),
-        ("incident", "resolved"),
-        ("alert", "missing"),
-    ]
+    (row,) = await incidents()
+    assert (row.state, row.count) == ("open", 2)
+    assert await said() == [("alert", "missing"), ("incident", "resolved")]
+
+
+async def test_what_its_rule_was_to_say_is_not_said_once_somebody_knows(
+    ann: Caller, connector: AlertsConnector
+) -> None:
+    await make_rule(ann, incident=True, cooldown_seconds=1)
+    await connector.take([handed(failure(), failure())])
+    (row,) = await incidents()
+    async with transaction() as tx:
+        await acting.acknowledge(tx, ann, incident_id=row.id, now=clock.now())
+    await connector.take([handed(failure(), at=clock.now() + 60 * SECOND)])
+    assert [one.status for one in await deliveries()] == ["withdrawn"]
+    async with transaction() as tx:
+        await acting.resolve(tx, ann, incident_id=row.id, now=clock.now())
+    await connector.take([handed(failure(), at=clock.now() + 120 * SECOND)])
+    assert await said() == [("alert", "matched")] * 2
+
+
+async def test_what_a_deleted_rule_was_to_say_is_still_said(
+    ann: Caller, connector: AlertsConnector
+) -> None:
+    rule_id = await make_rule(ann, incident=True)
+    await connector.take([handed(failure())])
+    async with transaction() as tx:
+        await rules.delete_rule(tx, ann, rule_id=rule_id, expected=None, now=clock.now())
+    assert [one.status for one in await deliveries()] == ["pending"]
 
 
 async def test_what_is_waited_for_no_more_is_no_incident(

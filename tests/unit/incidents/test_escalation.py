@@ -1,5 +1,6 @@
 """How often, when and to whom an incident is told that nobody acknowledges."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -11,9 +12,11 @@ from notilog.incidents.escalation import (
     Policy,
     Severity,
     concerns_administrators,
+    gravest,
     held,
     next_at,
     quiet_at,
+    reopens_until,
 )
 
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
@@ -70,6 +73,18 @@ def test_what_lasts_is_not_over_because_it_is_quiet() -> None:
     assert quiet_at(POLICY, NOW, lasts=False) == NOW + 60 * MINUTE
     assert quiet_at(POLICY, NOW, lasts=True) is None
     assert quiet_at(Policy((), 0, 0, None), NOW, lasts=False) is None
+
+
+def test_what_is_over_goes_on_for_a_while() -> None:
+    policy = replace(POLICY, reopen=10 * MINUTE)
+    assert reopens_until(policy, NOW) == NOW + 10 * MINUTE
+    assert reopens_until(POLICY, NOW) is None
+
+
+def test_the_gravest_of_several() -> None:
+    assert gravest("info", "critical", "warning") == "critical"
+    assert gravest("warning", "info") == "warning"
+    assert gravest("info") == "info"
 
 
 @given(policy=POLICIES, severity=GRAVE)
