@@ -17,6 +17,8 @@ from tests.acceptance.test_main_job import all_pages
 from tests.integration.agent_program.programs import agent
 from tests.servers.process import wait_until
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
 LINES = 60_000
 PER_SECOND = 10_000
 STEP = 100
@@ -70,7 +72,6 @@ def tell(admin: httpx.Client, settings: dict[str, Any]) -> None:
     assert answer.status_code == 200, answer.text
 
 
-@pytest.mark.timeout(300)
 def test_every_line_is_stored_once_and_in_order(started: Platform, tmp_path: Path) -> None:
     log = tmp_path / "logs" / "app.log"
     log.parent.mkdir()

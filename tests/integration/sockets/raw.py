@@ -9,13 +9,18 @@ from contextlib import closing, contextmanager
 
 CONTINUED, TEXT, CLOSE, PING = 0, 1, 8, 9
 FINAL = 0x80
+SMALL = 16 * 1024
+"""Bytes that wait for us to be read; what is more waits at the other side."""
 
 
 @contextmanager
 def opened(url: str, *, path: str = "/ws") -> Iterator[socket.socket]:
     """A connection that has become a WebSocket."""
     host, port = url.removeprefix("http://").split(":")
-    with closing(socket.create_connection((host, int(port)), timeout=10)) as connection:
+    with closing(socket.socket()) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
+        connection.settimeout(10)
+        connection.connect((host, int(port)))
         key = base64.b64encode(os.urandom(16)).decode()
         connection.sendall(
             f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
