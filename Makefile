@@ -32,7 +32,7 @@ down: install  ## stop the `make up` of another terminal
 
 test: install  ## every test, on real servers
 	@.ci/rabbitmq
-	$(BIN)/pytest -n 4 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(BIN)/pytest -n 4 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 check: lint types  ## everything that is checked without running the platform
 	$(BIN)/pytest -q tests/integration/test_migrations.py

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import redis
 from hypothesis import settings as hypothesis_settings
+from xdist.remote import Producer  # type: ignore[import-untyped]
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from notilog import settings as schema
 from notilog.config import Settings
@@ -27,13 +29,18 @@ def pytest_report_header() -> str:
     return f"log lines: MADE UP; for real ones name a folder with {sample.NAME}: NOTILOG_TEST_DATA"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist is untyped
     """A file's tests run in one process, and so do all that share the running platform."""
-    for item in items:
-        of_platform = "running_platform" in getattr(item, "fixturenames", ())
-        group = "platform" if of_platform else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        folder, _, name = file.rpartition("/")
+        shares = folder == "tests/acceptance" and name not in {"test_agent.py", "test_faults.py"}
+        return "platform" if shares else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _Scheduling:
+    return _Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")
