@@ -4,6 +4,8 @@ import asyncio
 import signal
 import subprocess
 import sys
+from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,6 +16,7 @@ from notilog.db.session import transaction
 from notilog.realtime import events_queue, topics
 from notilog.realtime.events_queue import Notice
 from tests.integration.sockets.talking import Client, person, signed_in, told
+from tests.servers import worker as servers
 from tests.servers.api import Node
 from tests.servers.worker import environment as environment_of_programs
 
@@ -237,3 +240,36 @@ asyncio.run(main())
         assert (gap["type"], gap["topic"]) == ("gap", TOPIC)
         await told(TOPIC, {"n": 2})
         assert await client.data(1) == [{"n": 2}]
+
+
+@pytest.fixture
+def private(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("NOTILOG_OBSERVERS__ALLOW_PRIVATE", "true")
+
+
+async def test_what_a_worker_tells_reaches_whichever_node(
+    private: None, nodes: tuple[Node, Node], admin: str, tmp_path: Path
+) -> None:
+    """Also whoever was connected to one that was killed meanwhile: each message once."""
+    one, two = nodes
+    probe = {"name": "x", "kind": "http_probe", "env": {"url": "http://127.0.0.1:9/"}}
+    bearer = {"Authorization": f"Bearer {admin}"}
+    states: list[str] = []
+    async with httpx.AsyncClient(base_url=f"{two.url}/api/v1/", headers=bearer) as api:
+        with servers.worker(tmp_path, "-Q", "observers"):
+            async with signed_in(one.url, admin) as client:
+                await client.subscribe(TOPIC)
+                made = (await api.post("observers", json=probe)).json()
+                while not states or states[-1] != "running":
+                    message = await client.next()
+                    states += [told["state"] for told in message["data"]]
+                one.process.kill()
+                one.process.wait()
+            await api.post(f"observers/{made['id']}/stop")
+            after = {name: message[name] for name in ("epoch", "offset", "at")}
+            async with signed_in(two.url, admin) as client:
+                assert (await client.subscribe(TOPIC, after=after))["recovered"]
+                while states[-1] != "stopped":
+                    states += [told["state"] for told in (await client.next())["data"]]
+    changes = [state for state, _ in groupby(states)]
+    assert changes == ["starting", "running", "stopped"]
