@@ -132,8 +132,8 @@ async def test_there_is_no_socket_elsewhere(url: str) -> None:
     async with aiohttp.ClientSession() as session:
         with pytest.raises(aiohttp.WSServerHandshakeError):
             await session.ws_connect(f"{url}/api/v1/users")
-        plain = await session.get(f"{url}/ws")
-        assert plain.status == 404
+        async with session.get(f"{url}/ws") as plain:
+            assert plain.status == 404
 
 
 async def test_lost_rights_close_the_socket(url: str) -> None:
